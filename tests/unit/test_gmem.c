@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/run.h"
+#include "vmm/gmem.h"
+#include "vmm/num.h"
+
+#include <errno.h>
+
+#define LOW_SIZE  (4 * MiB)
+#define HIGH_BASE (4 * GiB)
+#define HIGH_SIZE (64 * KiB)
+
+/* Two regions with a gap between them, as every guest above 3 GiB has. */
+static void two_regions(struct gmem *m)
+{
+	*m = (struct gmem){ 0 };
+	ck_assert_int_eq(gmem_add(m, GPA(0), LOW_SIZE, NULL), 0);
+	ck_assert_int_eq(gmem_add(m, GPA(HIGH_BASE), HIGH_SIZE, NULL), 0);
+}
+
+START_TEST(add_aligned_region_begins_on_a_huge_page_of_zeros)
+{
+	struct gmem m;
+
+	two_regions(&m);
+	ck_assert_uint_eq((uintptr_t)m.region[0].host % (2 * MiB), 0);
+	ck_assert_uint_eq((uintptr_t)m.region[1].host % (2 * MiB), 0);
+	ck_assert_uint_eq(m.region[1].host[HIGH_SIZE - 1], 0);
+	ck_assert_uint_eq(gmem_size(&m), LOW_SIZE + HIGH_SIZE);
+	gmem_fini(&m);
+}
+END_TEST
+
+static const struct {
+	uint64_t base, size;
+	int r;
+} refused[] = {
+	{ HIGH_BASE, 0, -EINVAL },          { HIGH_BASE, 4095, -EINVAL },
+	{ HIGH_BASE + 1, 4096, -EINVAL },   { 0, 4096, -EINVAL }, /* overlaps the first */
+	{ LOW_SIZE - 4096, 8192, -EINVAL }, { HIGH_BASE, UINT64_MAX - 4095, -ENOMEM },
+	{ HIGH_BASE, 1ULL << 62, -ENOMEM },
+};
+
+START_TEST(add_bad_region_is_refused_in_words)
+{
+	struct gmem m = { 0 };
+	struct err e = { "" };
+
+	ck_assert_int_eq(gmem_add(&m, GPA(0), LOW_SIZE, &e), 0);
+	ck_assert_int_eq(gmem_add(&m, GPA(refused[_i].base), refused[_i].size, &e), refused[_i].r);
+	ck_assert_str_ne(e.msg, "");
+	ck_assert_uint_eq(m.n_regions, 1);
+	gmem_fini(&m);
+}
+END_TEST
+
+START_TEST(add_third_region_is_refused)
+{
+	struct gmem m;
+
+	two_regions(&m);
+	ck_assert_int_eq(gmem_add(&m, GPA(2 * HIGH_BASE), 4096, NULL), -EINVAL);
+	gmem_fini(&m);
+}
+END_TEST
+
+static const struct {
+	uint64_t base, len;
+	int region; /* -1: no pointer */
+} spans[] = {
+	{ 0, 1, 0 },
+	{ 0, LOW_SIZE, 0 },
+	{ LOW_SIZE - 1, 1, 0 },
+	{ LOW_SIZE - 1, 2, -1 },
+	{ LOW_SIZE, 0, -1 },
+	{ LOW_SIZE, 1, -1 },
+	{ 1, UINT64_MAX, -1 },
+	{ 0, HIGH_BASE + 1, -1 }, /* both regions and the gap */
+	{ HIGH_BASE - 1, 2, -1 },
+	{ HIGH_BASE, 0, 1 },
+	{ HIGH_BASE, HIGH_SIZE, 1 },
+	{ HIGH_BASE, HIGH_SIZE + 1, -1 },
+	{ HIGH_BASE + HIGH_SIZE, 1, -1 },
+	{ UINT64_MAX, 1, -1 },
+	{ UINT64_MAX, UINT64_MAX, -1 },
+};
+
+START_TEST(span_lies_in_one_region_or_is_refused)
+{
+	struct gmem m;
+	const void *want[3] = { NULL };
+
+	two_regions(&m);
+	want[1] = m.region[0].host + spans[_i].base;
+	want[2] = m.region[1].host + (spans[_i].base - HIGH_BASE);
+	ck_assert_ptr_eq(gmem_span(&m, GPA(spans[_i].base), spans[_i].len),
+	                 want[spans[_i].region + 1]);
+	gmem_fini(&m);
+}
+END_TEST
+
+START_TEST(fini_of_zeroed_and_finished_memory_is_fine)
+{
+	struct gmem m = { 0 };
+
+	gmem_fini(&m);
+	two_regions(&m);
+	gmem_fini(&m);
+	gmem_fini(&m);
+	ck_assert_uint_eq(gmem_size(&m), 0);
+	ck_assert_ptr_null(gmem_span(&m, GPA(0), 0));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("gmem");
+	TCase *tc = tcase_create("gmem");
+
+	tcase_add_test(tc, add_aligned_region_begins_on_a_huge_page_of_zeros);
+	tcase_add_loop_test(tc, add_bad_region_is_refused_in_words, 0, ARRAY_SIZE(refused));
+	tcase_add_test(tc, add_third_region_is_refused);
+	tcase_add_loop_test(tc, span_lies_in_one_region_or_is_refused, 0, ARRAY_SIZE(spans));
+	tcase_add_test(tc, fini_of_zeroed_and_finished_memory_is_fine);
+	suite_add_tcase(s, tc);
+	return run_suite(s);
+}

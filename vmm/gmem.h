@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VMM_GMEM_H
+#define VMM_GMEM_H
+
+#include "vmm/err.h"
+
+#include <stdbool.h>
+
+/* A guest physical address: a type of its own, so that it is never mixed up with a host pointer. */
+typedef struct {
+	uint64_t a;
+} gpa_t;
+
+#define GPA(x) ((gpa_t){ (x) })
+
+#define GMEM_REGIONS_MAX 2 /* below and above the gap for devices */
+
+/* One piece of guest RAM. */
+struct gmem_region {
+	gpa_t base;
+	uint64_t size; /* bytes, whole 4 KiB pages */
+	uint8_t *host; /* where the process sees it */
+};
+
+/* All of guest RAM, sorted by address. */
+struct gmem {
+	struct gmem_region region[GMEM_REGIONS_MAX];
+	unsigned n_regions;
+};
+
+/**
+ * gmem_add() - Make guest RAM at an address
+ * @m:    Zeroed, or already holding regions below @base
+ * @base: Guest physical address, 4 KiB aligned
+ * @size: Bytes, whole 4 KiB pages, not 0
+ * @e:    Says why not
+ *
+ * Anonymous private memory without reservation, 2 MiB aligned on the host and offered for
+ * transparent huge pages: nothing is touched, so it costs nothing until the guest uses it. It is
+ * left out of core dumps.
+ * Context: set-up; maps memory.
+ * Return:  0.
+ * Errors:  -ENOMEM the host refuses; -EINVAL misaligned, overlapping or too many regions.
+ */
+int gmem_add(struct gmem *m, gpa_t base, uint64_t size, struct err *e) MUST_CHECK;
+
+/**
+ * gmem_fini() - Give all guest RAM back
+ * @m: May be zeroed or half-built
+ */
+void gmem_fini(struct gmem *m);
+
+/**
+ * gmem_span() - The host address of a guest range
+ * @m:    Guest RAM
+ * @base: First guest physical address
+ * @len:  Bytes; 0 is allowed and gives the address of the first byte
+ *
+ * The only way from a guest address to a pointer.
+ * Context: any thread, does not block.
+ * Return:  Where the range begins, or NULL if it does not lie inside one region.
+ */
+void *gmem_span(const struct gmem *m, gpa_t base, uint64_t len) MUST_CHECK;
+
+/**
+ * gmem_size() - Bytes of RAM in all regions
+ * @m: Guest RAM
+ *
+ * Return: The sum.
+ */
+uint64_t gmem_size(const struct gmem *m);
+
+#endif /* VMM_GMEM_H */
