@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""Usage: trace.py VMM GUESTS SYSCALLS
+
+Runs VMs under strace in all the ways that VMM has: disk, console on pipes, socket and terminal, signals,
+stop and continue, timeout, a guest that cannot go on. Then compares the system calls that each thread made
+after it had its filter with the rows of its table (SYSCALLS --rows): a call that no row allows fails
+(and would have ended the VM), and so does a row that no run has used, unless the table explains it.
+
+Prints 'ok N - NAME' or 'not ok N - NAME'. Status 0: all passed; 1: not; 77: strace is missing.
+"""
+
+import collections
+import os
+import pty
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+LIMIT = 60  # seconds for one run; strace is slow
+LINE = re.compile(r"^(\d+)<([^>]*)> (\w+)\((.*)")
+NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
+
+Row = collections.namedtuple("Row", "thread call seen matches text")
+
+
+def read_rows(program):
+    """The rows of all tables."""
+    rows = []
+    for line in subprocess.run([program, "--rows"], check=True, text=True,
+                               capture_output=True).stdout.splitlines():
+        thread, call, seen, *numbers = line.split()
+        values = [int(n, 0) for n in numbers]
+        matches = list(zip(values[0::3], values[1::3], values[2::3]))
+        rows.append(Row(thread, call, seen == "1", matches, line))
+    return rows
+
+
+def thread_of(comm):
+    """The role of a thread, by the name it has given itself."""
+    if comm.startswith("vmm-care"):
+        return "caretaker"
+    if comm.startswith("vmm-conn"):
+        return "connector"
+    if comm.startswith("iou-"):
+        return None  # a thread of the kernel's for the disk's ring
+    for role, name in (("vcpu", "vcpu"), ("io", "io")):
+        if comm.startswith(name):
+            return role
+    return "main" if comm == "vmm" else None
+
+
+def calls_after_filter(path):
+    """(role, call, arguments, pid) of each call of a filtered thread."""
+    filtered = set()
+    with open(path, encoding="ascii", errors="replace") as lines:
+        for line in lines:
+            match = LINE.match(line)
+            if not match:
+                continue
+            pid, comm, call, rest = match.groups()
+            if call == "seccomp" and rest.startswith("0x1,"):
+                filtered.add(pid)
+            elif pid in filtered and thread_of(comm):
+                inner = rest.split(")")[0].split(" <unfinished")[0]
+                yield thread_of(comm), call, [int(n, 0) for n in NUMBER.findall(inner)], int(pid)
+
+
+def fits(row, args, pid, own_pid=0x7ffffffe):
+    """Whether a row allows a call with these arguments."""
+    for index, mask, value in row.matches:
+        if index >= len(args):
+            return False
+        if (args[index] & mask) != (pid if value == own_pid else value):
+            return False
+    return True
+
+
+class Runs:
+    """VMs under strace, one after the other."""
+
+    def __init__(self, vmm, guests, work):
+        self.vmm, self.guests, self.work, self.traces = vmm, guests, work, []
+
+    def start(self, guest, *options, refuse=None, **files):
+        """Begin a run; `files` are those of Popen, `refuse` is a call that the host does not have."""
+        trace = os.path.join(self.work, f"trace{len(self.traces)}")
+        self.traces.append(trace)
+        files.setdefault("stdin", subprocess.DEVNULL)
+        files.setdefault("stdout", subprocess.DEVNULL)
+        inject = ["-e", f"inject={refuse}:error=ENOSYS"] if refuse else []
+        return subprocess.Popen(
+            ["strace", "-f", "-Y", "-qq", "-e", "raw=all", "-e", "signal=none", "-o", trace,
+             *inject, self.vmm, "--kernel", os.path.join(self.guests, guest), *options],
+            stderr=subprocess.PIPE, **files)
+
+    def finish(self, process, want):
+        """Wait for the end and judge it. Returns a problem or None."""
+        try:
+            _, err = process.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return f"{process.args[-3:]} does not end"
+        if process.returncode != want:
+            return f"status {process.returncode}, wanted {want}: {process.args[9:]}: {err.decode()}"
+        return None
+
+    def vmm_pid(self, trace):
+        """The pid of the VM of a trace: the first in it; waits until its guest runs."""
+        for _ in range(LIMIT * 10):
+            time.sleep(0.1)
+            if os.path.exists(trace):
+                with open(trace, encoding="ascii", errors="replace") as file:
+                    text = file.read()
+                if len(re.findall(r"<vcpu0> ioctl\(0x[0-9a-f]+, 0xae80", text)) > 1:
+                    return int(text.split("<")[0])
+        raise TimeoutError(trace)
+
+
+def disk_load(runs, refuse=None):
+    disk = os.path.join(runs.work, "disk")
+    with open(disk, "wb") as file:
+        file.write(b"first sector".ljust(65536, b"\0"))
+    return runs.finish(runs.start("blk", "--append", "do=io serial=first",
+                                  "--disk", disk + ",serial=first",
+                                  "--result", os.path.join(runs.work, "result"),
+                                  refuse=refuse), 0)
+
+
+def run_disk(runs):
+    return disk_load(runs)
+
+
+def run_disk_without_io_uring(runs):
+    return disk_load(runs, "io_uring_setup")
+
+
+def run_smp(runs):
+    return runs.finish(runs.start("smp", "--cpus", "4", "--append", "cpus=4"), 0)
+
+
+def run_crash(runs):
+    return runs.finish(runs.start("end", "--append", "by=triple"), 255)
+
+
+def run_timeout(runs):
+    return runs.finish(runs.start("end", "--append", "by=halt", "--timeout", "0.5",
+                                  "--grace", "0.1"), 124)
+
+
+def run_pipe(runs):
+    process = runs.start("serial", "--append", "do=echo", stdin=subprocess.PIPE)
+    process.stdin.write(b"typed words\nQ")
+    process.stdin.flush()
+    return runs.finish(process, 0)
+
+
+def run_socket(runs):
+    ours, theirs = socket.socketpair()
+    process = runs.start("serial", "--append", "do=echo", stdin=theirs, stdout=theirs)
+    theirs.close()
+    ours.sendall(b"typed words\nQ")
+    problem = runs.finish(process, 0)
+    ours.close()
+    return problem
+
+
+def run_terminal(runs):
+    leader, terminal = pty.openpty()
+    process = runs.start(
+        "serial", "--append", "do=echo", stdin=terminal, stdout=terminal, start_new_session=True,
+        preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0))
+    runs.vmm_pid(runs.traces[-1])
+    time.sleep(1)
+    os.write(leader, b"keys\x01hQ")
+    problem = runs.finish(process, 0)
+    os.close(terminal)
+    os.close(leader)
+    return problem
+
+
+def run_killed_on_terminal(runs):
+    leader, terminal = pty.openpty()
+    process = runs.start(
+        "serial", "--append", "do=echo", stdin=terminal, stdout=terminal, start_new_session=True,
+        preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0))
+    pid = runs.vmm_pid(runs.traces[-1])
+    time.sleep(1)
+    os.kill(pid, signal.SIGKILL)
+    problem = runs.finish(process, -signal.SIGKILL)
+    os.close(terminal)
+    os.close(leader)
+    return problem
+
+
+def run_signals(runs):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        process = runs.start("end", "--append", "by=halt", "--grace", "0")
+        os.kill(runs.vmm_pid(runs.traces[-1]), number)
+        problem = runs.finish(process, -number)
+        if problem:
+            return problem
+    return None
+
+
+def run_stopped(runs):
+    process = runs.start("end", "--append", "by=halt", "--grace", "0")
+    pid = runs.vmm_pid(runs.traces[-1])
+    for number in (signal.SIGSTOP, signal.SIGCONT, signal.SIGTERM):
+        os.kill(pid, number)
+        time.sleep(0.5)
+    return runs.finish(process, -signal.SIGTERM)
+
+
+RUNS = [run_disk, run_disk_without_io_uring, run_smp, run_crash, run_timeout, run_pipe, run_socket, run_terminal,
+        run_killed_on_terminal, run_signals, run_stopped]
+
+
+class Verdicts:
+    """Lines of the report."""
+
+    def __init__(self):
+        self.count, self.failed = 0, 0
+
+    def tell(self, name, problems):
+        self.count += 1
+        self.failed += bool(problems)
+        print(f"{'not ok' if problems else 'ok'} {self.count} - {name}", flush=True)
+        for problem in problems:
+            print(f"#   {problem}")
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    if not shutil.which("strace"):
+        print("strace is missing")
+        return 77
+    vmm, guests, syscalls = sys.argv[1:]
+    rows, verdicts = read_rows(syscalls), Verdicts()
+    with tempfile.TemporaryDirectory() as work:
+        runs = Runs(vmm, guests, work)
+        for run in RUNS:
+            problem = run(runs)
+            verdicts.tell("traced: " + run.__name__[4:].replace("_", " "), [problem] if problem else [])
+        strange, used = set(), set()
+        for trace in runs.traces:
+            for role, call, args, pid in calls_after_filter(trace):
+                fitting = [r for r in rows if (r.thread, r.call) == (role, call) and fits(r, args, pid)]
+                used.update(r.text for r in fitting)
+                if not fitting:
+                    strange.add(f"{role}: {call} {[hex(a) for a in args]}")
+    verdicts.tell("no thread makes a system call that its table lacks", sorted(strange))
+    unused = [r.text for r in rows if r.seen and r.text not in used]
+    verdicts.tell("every row of the tables is used, or says why not", unused)
+    unexplained = [r.text for r in rows if not r.seen and r.text in used]
+    for text in unexplained:
+        print(f"# used, though the table says that it is rare: {text}")
+    return 1 if verdicts.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/jail_rules.h"
+
+#include "tests/unit/run.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+
+static const struct jail_table *table;
+
+/* No table may have any of these, whatever its arguments. */
+static const int never[] = {
+	SYS_open,
+	SYS_openat,
+	SYS_openat2,
+	SYS_creat,
+	SYS_socket,
+	SYS_connect,
+	SYS_bind,
+	SYS_clone,
+	SYS_clone3,
+	SYS_fork,
+	SYS_vfork,
+	SYS_execve,
+	SYS_execveat,
+	SYS_ptrace,
+	SYS_mount,
+	SYS_unshare,
+	SYS_setns,
+	SYS_bpf,
+	SYS_io_uring_setup,
+	SYS_mprotect,
+	SYS_pkey_mprotect,
+	SYS_process_vm_readv,
+	SYS_process_vm_writev,
+	SYS_prctl,
+	SYS_fcntl,
+};
+
+/* And these only with arguments. */
+static const int matched[] = { SYS_ioctl,  SYS_futex,  SYS_mmap,        SYS_madvise,
+	                       SYS_tgkill, SYS_sendto, SYS_rt_sigaction };
+
+static unsigned count(int nr, bool bare)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < table->n; i++)
+		n += table->rule[i].nr == nr && (!bare || table->rule[i].n_matches == 0);
+	return n;
+}
+
+START_TEST(rules_have_no_call_that_reaches_out)
+{
+	table = &jail_rules[_i];
+	for (size_t k = 0; k < ARRAY_SIZE(never); k++)
+		ck_assert_msg(count(never[k], false) == 0, "%s has %d", table->thread, never[k]);
+}
+END_TEST
+
+/* Its purpose is to connect, on this host and nowhere else. */
+START_TEST(rules_of_the_connector_reach_unix_sockets_only)
+{
+	unsigned n = 0;
+
+	table = &jail_rules[SECCOMP_CONNECTOR];
+	for (size_t k = 0; k < ARRAY_SIZE(never); k++)
+		n += count(never[k], false);
+	ck_assert_uint_eq(n, count(SYS_socket, false) + count(SYS_connect, false));
+	ck_assert_uint_eq(count(SYS_socket, true), 0);
+}
+END_TEST
+
+START_TEST(rules_match_arguments_where_they_decide)
+{
+	table = &jail_rules[_i];
+	for (size_t k = 0; k < ARRAY_SIZE(matched); k++)
+		ck_assert_msg(count(matched[k], true) == 0, "%s has a bare %d", table->thread,
+		              matched[k]);
+}
+END_TEST
+
+START_TEST(rules_keep_the_promised_number_of_calls)
+{
+	ck_assert_uint_le(jail_rules_calls(&jail_rules[_i]), jail_rules[_i].calls_max);
+}
+END_TEST
+
+START_TEST(rules_give_a_reason_for_each_row)
+{
+	table = &jail_rules[_i];
+	for (unsigned i = 0; i < table->n; i++) {
+		const struct jail_rule *r = &table->rule[i];
+
+		ck_assert_msg(r->why && *r->why, "%s: %s has no reason", table->thread, r->name);
+		ck_assert_msg(!r->detail == !r->n_matches, "%s: the matches of %s are not told",
+		              table->thread, r->name);
+	}
+}
+END_TEST
+
+/* jail_rules_calls() counts changes from row to row. */
+START_TEST(rules_of_one_call_are_adjacent)
+{
+	table = &jail_rules[_i];
+	for (unsigned i = 1; i < table->n; i++)
+		for (unsigned k = 0; k + 1 < i; k++)
+			ck_assert(table->rule[k].nr != table->rule[i].nr ||
+			          table->rule[i - 1].nr == table->rule[i].nr);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("jail_rules");
+	TCase *t = tcase_create("tables");
+
+	/* The connector is the last of them. */
+	tcase_add_loop_test(t, rules_have_no_call_that_reaches_out, 0, SECCOMP_CONNECTOR);
+	tcase_add_test(t, rules_of_the_connector_reach_unix_sockets_only);
+	tcase_add_loop_test(t, rules_match_arguments_where_they_decide, 0, SECCOMP_N_ROLES);
+	tcase_add_loop_test(t, rules_keep_the_promised_number_of_calls, 0, SECCOMP_N_ROLES);
+	tcase_add_loop_test(t, rules_give_a_reason_for_each_row, 0, SECCOMP_N_ROLES);
+	tcase_add_loop_test(t, rules_of_one_call_are_adjacent, 0, SECCOMP_N_ROLES);
+	suite_add_tcase(s, t);
+	return run_suite(s);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/jail_rights.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <linux/securebits.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+/* Neither root's id nor ambient capabilities give anything, now and for good. */
+#define SECURE_BITS                                                                                \
+	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                           \
+	 SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |   \
+	 SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
+
+int jail_rights_bound(void)
+{
+	capng_clear(CAPNG_SELECT_ALL);
+	if (capng_apply(CAPNG_SELECT_BOUNDS) < 0)
+		return -EPERM;
+	return prctl(PR_SET_SECUREBITS, SECURE_BITS, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+void jail_rights_drop(struct jail_layers *l)
+{
+	capng_clear(CAPNG_SELECT_ALL);
+	l->result[JAIL_CAPS] =
+	        capng_apply(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT) < 0 ? -EPERM : 0;
+	l->result[JAIL_NO_NEW_PRIVS] = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+	l->result[JAIL_DUMPABLE] = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+static int limit(__rlimit_resource_t what, rlim_t value)
+{
+	const struct rlimit r = { value, value };
+
+	return setrlimit(what, &r) < 0 ? -errno : 0;
+}
+
+int jail_rights_limit(unsigned descriptors)
+{
+	struct rlimit size, files;
+	int r = limit(RLIMIT_CORE, 0);
+
+	if (r == 0)
+		r = limit(RLIMIT_NPROC, 0);
+	/* New descriptors get the lowest free number, and 0 is taken: a limit of 1 gives out none.
+	 * Not 0, since poll() takes no more than the limit. */
+	if (r == 0)
+		r = getrlimit(RLIMIT_NOFILE, &files);
+	if (r == 0)
+		r = limit(RLIMIT_NOFILE,
+		          descriptors < files.rlim_max ? descriptors : files.rlim_max);
+	/* The caller's size of files (ulimit -f) holds for good. */
+	if (r == 0 && getrlimit(RLIMIT_FSIZE, &size) == 0)
+		r = limit(RLIMIT_FSIZE, size.rlim_cur);
+	return r;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/jail_rules.h"
+
+#include <asm/termbits.h>
+#include <linux/futex.h>
+#include <linux/if_tun.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#define INT  UINT64_C(0xffffffff) /* the kernel reads an int */
+#define FULL UINT64_MAX
+#define OPS  (INT & ~(uint64_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME))
+
+/* Rows. RARE ends the row of a call that no ordinary run makes, and says when it is made. */
+#define RULE(sys, ...)                                                                             \
+	{                                                                                          \
+		.name = #sys, .nr = __NR_##sys, __VA_ARGS__                                        \
+	}
+#define ANY(sys, why_) RULE(sys, .why = (why_))
+#define IF(sys, n_, value_, mask_, detail_, ...)                                                   \
+	RULE(sys, .detail = (detail_), .n_matches = 1, .match = { { n_, mask_, value_ } },         \
+	     __VA_ARGS__)
+#define IOCTL(request, ...) IF(ioctl, 1, (uint32_t)(request), INT, #request, __VA_ARGS__)
+#define FUTEX(op, ...)      IF(futex, 1, op, OPS, #op, __VA_ARGS__)
+#define SIGACTION(s, why_)  IF(rt_sigaction, 0, s, FULL, #s, .why = (why_))
+#define RARE(text)          .unseen = (text)
+
+/* What the C library does at the end of each thread, and our handler at a violation. */
+#define END_OF_THREAD                                                                              \
+	ANY(rt_sigprocmask, "block signals while the thread ends"),                                \
+	        IF(madvise, 2, MADV_DONTNEED, INT, "MADV_DONTNEED", .why = "give back the stack"), \
+	        ANY(exit, "end of the thread")
+#define VIOLATION                                                                                  \
+	RULE(exit_group, .why = "end the process after a violation",                               \
+	     RARE("a violation has not happened"))
+
+#define LOG_CLOCK                                                                                  \
+	RULE(clock_gettime, .why = "rate of messages, where the vDSO cannot tell the time",        \
+	     RARE("the vDSO can"))
+
+/* clang-format off: a row is a line where it can be */
+static const struct jail_rule main_rules[] = {
+	ANY(epoll_wait, "event loop"),
+	ANY(epoll_ctl, "watch consoles and streams as they come, go, and become slow or idle"),
+	ANY(read, "console input, eventfds, timers, signalfd"),
+	ANY(write, "console output, eventfds, messages, the result"),
+	RULE(readv, .why = "frames from the host's end of a network card", RARE("no network card")),
+	RULE(writev, .why = "frames to the host's end of a network card", RARE("no network card")),
+	IF(sendto, 4, 0, FULL, "no address",
+	   .why = "console on a socket; streams; control clients"),
+	RULE(shutdown, .why = "streams that end in one direction first", RARE("there is no vsock")),
+	RULE(accept4, .why = "clients of consoles, streams and control sockets",
+	     RARE("there is no such socket")),
+	RULE(getsockopt, .why = "user of a control client", RARE("there is no control socket")),
+	ANY(recvmsg, "console on a socket; streams; commands and descriptors of control clients"),
+	ANY(timerfd_settime, "timeout, grace, the console's gathering of bytes"),
+	RULE(clock_gettime, .why = "times of the result, where the vDSO cannot tell the time",
+	     RARE("the vDSO can")),
+	IOCTL(TCGETS, .why = "modes of the terminal"),
+	IOCTL(TCSETS, .why = "make the terminal raw, and put it back"),
+	IOCTL(TCGETS2, .why = "the same in C libraries from 2.42 on", RARE("older C library")),
+	IOCTL(TCSETS2, .why = "the same in C libraries from 2.42 on", RARE("older C library")),
+	IOCTL(TUNSETOFFLOAD, .why = "what the guest's driver lets the tap leave to it",
+	      RARE("no network card")),
+	IOCTL(TUNSETQUEUE, .why = "how many queues of the tap the guest's driver uses",
+	      RARE("no network card")),
+	IOCTL(TIOCGPGRP, .why = "whether the terminal is ours at the moment"),
+	IOCTL(TIOCGWINSZ, .why = "size of the terminal", RARE("nobody changes it")),
+	ANY(getpgrp, "whether the terminal is ours at the moment"),
+	FUTEX(FUTEX_WAIT, .why = "locks", RARE("locks are seldom fought over")),
+	FUTEX(FUTEX_WAKE, .why = "locks; release the threads"),
+	FUTEX(FUTEX_WAIT_BITSET, .why = "join a thread", RARE("it has mostly ended before")),
+	IF(tgkill, 0, SECCOMP_OWN_PID, INT, "this process",
+	   .why = "bring vCPUs out of the guest; end by a signal"),
+	ANY(getpid, "pthread_kill() asks; end by a signal"),
+	RULE(getrandom, .why = "entropy device", RARE("the micro-guests ask for none")),
+	ANY(rt_sigprocmask, "pthread_kill(), end by a signal"),
+	SIGACTION(SIGPIPE, "as it was, at the end"),
+	SIGACTION(SIGXFSZ, "as it was, at the end"),
+	SIGACTION(SIGTTIN, "as it was, at the end"),
+	SIGACTION(SIGTTOU, "as it was, at the end"),
+	SIGACTION(SIGTERM, "end by a signal, by its default"),
+	SIGACTION(SIGINT, "end by a signal, by its default"),
+	SIGACTION(SIGHUP, "end by a signal, by its default"),
+	ANY(close, "descriptors, at the end"),
+	ANY(munmap, "guest RAM, at the end"),
+	RULE(brk, .why = "memory for control clients and the result",
+	     RARE("the heap has room left")),
+	RULE(mmap, .detail = "anonymous, not PROT_EXEC", .n_matches = 2,
+	     .match = { { 2, PROT_EXEC, 0 }, { 3, MAP_ANONYMOUS, MAP_ANONYMOUS } },
+	     .why = "memory for control clients and the result, where brk() has none",
+	     RARE("the heap has room left")),
+	RULE(poll, .why = "whether a client has gone; wait for room in a pipe of --result",
+	     RARE("there are no clients, and the pipe has room")),
+	RULE(restart_syscall, .why = "the kernel's way back into poll() after SIGSTOP",
+	     RARE("nobody stops us there")),
+	RULE(ftruncate, .why = "empty the result file when it cannot be written whole",
+	     RARE("the disk is not full")),
+	ANY(wait4, "wait for the end of caretaker and connector"),
+	ANY(exit_group, "end of the process"),
+};
+
+static const struct jail_rule vcpu_rules[] = {
+	IOCTL(KVM_RUN, .why = "run the guest"),
+	IOCTL(KVM_KVMCLOCK_CTRL, .why = "tell the guest that it was stopped for a while"),
+	IOCTL(KVM_GET_REGS, .why = "report of a guest that cannot go on"),
+	IOCTL(KVM_GET_SREGS, .why = "report of a guest that cannot go on"),
+	IOCTL(KVM_TRANSLATE, .why = "report of a guest that cannot go on",
+	      RARE("not after each kind of crash")),
+	ANY(write, "eventfds: wake a loop, raise an interrupt; messages"),
+	ANY(timerfd_settime, "the console's gathering of bytes"),
+	FUTEX(FUTEX_WAIT, .why = "locks of devices", RARE("locks are seldom fought over")),
+	FUTEX(FUTEX_WAKE, .why = "locks of devices"),
+	FUTEX(FUTEX_WAIT_BITSET, .why = "parked until the guest may run; wait for a loop"),
+	ANY(rt_sigreturn, "leave the handler of the signal that interrupts KVM_RUN"),
+	LOG_CLOCK,
+	END_OF_THREAD,
+	VIOLATION,
+};
+
+static const struct jail_rule io_rules[] = {
+	ANY(preadv, "requests of the guest"),
+	ANY(pwritev2, "requests of the guest"),
+	ANY(fdatasync, "flushes of the guest"),
+	RULE(fallocate, .why = "what the guest discards or zeroes",
+	     RARE("not every guest does; mostly in the ring")),
+	RULE(io_uring_enter, .why = "the same, in the disk's ring of restricted operations",
+	     RARE("a host may refuse io_uring")),
+	ANY(epoll_wait, "event loop"),
+	ANY(read, "eventfds: the guest has requests, or a vCPU a question"),
+	ANY(write, "eventfds: raise an interrupt; messages"),
+	FUTEX(FUTEX_WAIT, .why = "locks", RARE("locks are seldom fought over")),
+	FUTEX(FUTEX_WAKE, .why = "answer to a vCPU"),
+	FUTEX(FUTEX_WAIT_BITSET, .why = "parked until the guest may run"),
+	LOG_CLOCK,
+	END_OF_THREAD,
+	VIOLATION,
+};
+
+static const struct jail_rule caretaker_rules[] = {
+	FUTEX(FUTEX_WAIT, .why = "wait for the VM's end"),
+	FUTEX(FUTEX_WAKE, .why = "locks", RARE("nobody else waits")),
+	IOCTL(TCGETS, .why = "whether the terminal still is as the VM left it"),
+	IOCTL(TCSETS, .why = "put the terminal back"),
+	IOCTL(TCGETS2, .why = "the same in C libraries from 2.42 on", RARE("older C library")),
+	IOCTL(TCSETS2, .why = "the same in C libraries from 2.42 on", RARE("older C library")),
+	RULE(newfstatat, .why = "whether a file still is the one that the VM made",
+	     RARE("the VM has no such file")),
+	RULE(unlink, .why = "remove a file that the VM made", RARE("the VM has no such file")),
+	ANY(exit_group, "end of the process"),
+};
+
+static const struct jail_rule connector_rules[] = {
+	RULE(recvfrom, .why = "the VM's questions", RARE("there is no vsock")),
+	IF(socket, 0, AF_UNIX, INT, "AF_UNIX", .why = "a stream of the guest's to the host",
+	   RARE("there is no vsock")),
+	RULE(connect, .why = "the same: to the path with a number behind it",
+	     RARE("there is no vsock")),
+	RULE(sendmsg, .why = "hand the stream over", RARE("there is no vsock")),
+	RULE(close, .why = "a stream that was handed over or refused", RARE("there is no vsock")),
+	RULE(exit_group, .why = "end of the process", RARE("there is no vsock")),
+};
+/* clang-format on */
+
+#define TABLE(thread_, rules, max)                                                                 \
+	{                                                                                          \
+		thread_, rules, ARRAY_SIZE(rules), max                                             \
+	}
+
+const struct jail_table jail_rules[] = {
+	[SECCOMP_MAIN] = TABLE("main", main_rules, 30),
+	[SECCOMP_VCPU] = TABLE("vcpu", vcpu_rules, 12),
+	[SECCOMP_IO] = TABLE("io", io_rules, 30),
+	[SECCOMP_CARETAKER] = TABLE("caretaker", caretaker_rules, 15),
+	[SECCOMP_CONNECTOR] = TABLE("connector", connector_rules, 6),
+};
+
+_Static_assert(ARRAY_SIZE(jail_rules) == SECCOMP_N_ROLES, "every role has a table");
+
+unsigned jail_rules_calls(const struct jail_table *t)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < t->n; i++)
+		n += i == 0 || t->rule[i].nr != t->rule[i - 1].nr;
+	return n;
+}
