@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Usage: check_man.sh MANFILE
+# The man page has no fault that mandoc knows, and all its sections, in order.
+set -eu
+
+man=${1:?usage: check_man.sh MANFILE}
+
+if ! command -v mandoc >/dev/null; then
+	echo "mandoc is not installed: the man page was not checked"
+	exit 77
+fi
+
+mandoc -Tlint -W warning "$man"
+
+want='NAME SYNOPSIS DESCRIPTION OPTIONS KEYS SIGNALS FILES EXIT STATUS EXAMPLES SEE ALSO'
+have=$(sed -n 's/^\.Sh //p' "$man" | tr '\n' ' ')
+if [ "${have% }" != "$want" ]; then
+	echo "$man: sections are '${have% }', not '$want'"
+	exit 1
+fi
+
+# Nothing of the roff source may show on the page.
+if mandoc -Tascii "$man" | col -b | grep -n '\\[-(e]\|^ *\.[A-Z][a-z] '; then
+	echo "$man: roff shows in the text"
+	exit 1
+fi

@@ -1,0 +1,673 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/run.h"
+#include "vmm/cli.h"
+#include "vmm/options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WORDS_MAX  96
+#define OPTION_LEN 40 /* bytes of "--name=", with room */
+
+static struct config cfg;
+static struct err err;
+
+static void setup(void)
+{
+	cfg = (struct config){ .result_fd = -1 };
+	err.msg[0] = '\0';
+}
+
+static void teardown(void)
+{
+	config_fini(&cfg);
+}
+
+/* Parse words that end with NULL; the program's name comes before them. */
+static int parse(const char *const *words)
+{
+	const char *argv[WORDS_MAX] = { "vmm" };
+	int argc = 1;
+
+	while (words[argc - 1]) {
+		argv[argc] = words[argc - 1];
+		argc++;
+	}
+	return cli_parse(&cfg, argc, (char **)argv, &err);
+}
+
+#define PARSE(...) parse((const char *const[]){ __VA_ARGS__, NULL })
+
+/* A value that each type accepts. */
+static const char *const sample[OPT_N_TYPES] = {
+	[OPT_TEXT] = "quiet",   [OPT_PATH] = "file",
+	[OPT_NAME] = "vm-1",    [OPT_CPU] = "host",
+	[OPT_UINT] = "2",       [OPT_SIZE] = "64M",
+	[OPT_SECONDS] = "9",    [OPT_DISK] = "img,ro",
+	[OPT_CONTROL] = "fd=9", [OPT_ROOT] = "root.img",
+	[OPT_WHERE] = "none",   [OPT_RESULT] = "fd=9",
+	[OPT_ESCAPE] = "^b",    [OPT_VSOCK] = "cid=3,socket=s",
+	[OPT_NET] = "passt",
+};
+
+static const char *sample_of(const struct opt *o)
+{
+	return o->words ? o->words[0] : sample[o->type];
+}
+
+/* Rows of the table that a loop test is about. */
+struct rows {
+	const struct opt *row[64];
+	int n;
+};
+
+static struct rows valued, bare, once, repeated, numbers, lettered;
+
+static void rows_add(struct rows *rows, const struct opt *o, bool wanted)
+{
+	if (wanted)
+		rows->row[rows->n++] = o;
+}
+
+static void rows_collect(void)
+{
+	for (unsigned i = 0; i < options_n; i++) {
+		const struct opt *o = &options[i];
+		bool prints = o->type == OPT_HELP || o->type == OPT_VERSION;
+
+		rows_add(&valued, o, o->arg);
+		rows_add(&bare, o, !o->arg);
+		rows_add(&once, o, !o->repeat && !prints);
+		rows_add(&repeated, o, o->repeat);
+		rows_add(&numbers, o, options_is_number(o));
+		rows_add(&lettered, o, o->letter && o->arg);
+	}
+}
+
+/* "--name" or "--name=value" in @ret. */
+static const char *spell(const struct opt *o, const char *value, char ret[OPTION_LEN])
+{
+	snprintf(ret, OPTION_LEN, value ? "--%s=%s" : "--%s", o->name, value);
+	return ret;
+}
+
+/* Parse "--check-host --name=value": any option by itself, with no kernel needed. */
+static int parse_alone(const struct opt *o, const char *value)
+{
+	char word[OPTION_LEN];
+
+	return PARSE("--check-host", spell(o, value, word));
+}
+
+static void assert_refused(int r, int code, const char *names)
+{
+	ck_assert_int_eq(r, -code);
+	ck_assert_ptr_nonnull(strstr(err.msg, names));
+}
+
+/* The next number that the type can tell from @value. */
+static uint64_t step(const struct opt *o)
+{
+	return o->type == OPT_SIZE ? 4096 : 1;
+}
+
+START_TEST(parse_number_at_least_is_accepted)
+{
+	char text[OPTIONS_NUMBER_MAX];
+
+	options_number(numbers.row[_i], numbers.row[_i]->min, text);
+	ck_assert_int_eq(parse_alone(numbers.row[_i], text), 0);
+}
+END_TEST
+
+START_TEST(parse_number_at_most_is_accepted)
+{
+	char text[OPTIONS_NUMBER_MAX];
+
+	options_number(numbers.row[_i], numbers.row[_i]->max, text);
+	ck_assert_int_eq(parse_alone(numbers.row[_i], text), 0);
+}
+END_TEST
+
+START_TEST(parse_number_above_most_is_refused)
+{
+	const struct opt *o = numbers.row[_i];
+	char text[OPTIONS_NUMBER_MAX];
+
+	options_number(o, o->max + step(o), text);
+	assert_refused(parse_alone(o, text), ERANGE, o->name);
+}
+END_TEST
+
+/* Below a least of 0 the number wraps, and is above the most. */
+START_TEST(parse_number_below_least_is_refused)
+{
+	const struct opt *o = numbers.row[_i];
+	char text[OPTIONS_NUMBER_MAX];
+
+	options_number(o, o->min - step(o), text);
+	assert_refused(parse_alone(o, text), ERANGE, o->name);
+}
+END_TEST
+
+START_TEST(parse_number_over_64_bits_is_refused)
+{
+	assert_refused(parse_alone(numbers.row[_i], "18446744073709551616"), ERANGE,
+	               numbers.row[_i]->name);
+}
+END_TEST
+
+START_TEST(parse_number_of_all_ones_is_refused)
+{
+	assert_refused(parse_alone(numbers.row[_i], "18446744073709551615"), ERANGE,
+	               numbers.row[_i]->name);
+}
+END_TEST
+
+static const char *const not_numbers[] = { "-2", "x", "", " 1", "1 ", "+1", "1x", "1,5" };
+
+START_TEST(parse_number_malformed_is_refused)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(not_numbers); i++) {
+		teardown();
+		assert_refused(parse_alone(numbers.row[_i], not_numbers[i]), EINVAL,
+		               numbers.row[_i]->name);
+	}
+}
+END_TEST
+
+START_TEST(parse_value_missing_at_the_end_is_refused)
+{
+	assert_refused(parse_alone(valued.row[_i], NULL), EINVAL, valued.row[_i]->name);
+	ck_assert_ptr_nonnull(strstr(err.msg, "needs a value"));
+}
+END_TEST
+
+START_TEST(parse_value_missing_before_an_option_is_refused)
+{
+	char word[OPTION_LEN];
+
+	assert_refused(PARSE("--check-host", spell(valued.row[_i], NULL, word), "--version"),
+	               EINVAL, valued.row[_i]->name);
+	ck_assert_ptr_nonnull(strstr(err.msg, "--version"));
+}
+END_TEST
+
+START_TEST(parse_value_on_a_bare_option_is_refused)
+{
+	char word[OPTION_LEN];
+
+	assert_refused(PARSE("-k", "a", spell(bare.row[_i], "on", word)), EINVAL,
+	               bare.row[_i]->name);
+	ck_assert_ptr_nonnull(strstr(err.msg, "takes no value"));
+}
+END_TEST
+
+START_TEST(parse_option_given_twice_is_refused)
+{
+	char word[OPTION_LEN];
+
+	spell(once.row[_i], sample_of(once.row[_i]), word);
+	assert_refused(PARSE(word, word), EINVAL, once.row[_i]->name);
+	ck_assert_ptr_nonnull(strstr(err.msg, "twice"));
+}
+END_TEST
+
+/* Parse one option @times over, each time with a value that is read-only or harmless. */
+static int parse_times(const struct opt *o, unsigned times)
+{
+	const char *words[WORDS_MAX] = { "--check-host" };
+	char word[OPTION_LEN];
+
+	spell(o, sample_of(o), word);
+	for (unsigned i = 1; i <= times; i++)
+		words[i] = word;
+	return parse(words);
+}
+
+START_TEST(parse_option_repeated_up_to_its_limit_is_accepted)
+{
+	ck_assert_int_eq(parse_times(repeated.row[_i], repeated.row[_i]->repeat), 0);
+}
+END_TEST
+
+START_TEST(parse_option_repeated_beyond_its_limit_is_refused)
+{
+	assert_refused(parse_times(repeated.row[_i], repeated.row[_i]->repeat + 1), E2BIG,
+	               repeated.row[_i]->name);
+}
+END_TEST
+
+START_TEST(parse_letter_takes_its_value_from_either_word)
+{
+	const struct opt *o = lettered.row[_i];
+	const char letter[] = { '-', o->letter, '\0' };
+	char joined[OPTION_LEN];
+
+	snprintf(joined, sizeof(joined), "%s%s", letter, sample_of(o));
+	ck_assert_int_eq(PARSE("--check-host", letter, sample_of(o)), 0);
+	teardown();
+	ck_assert_int_eq(PARSE("--check-host", joined), 0);
+}
+END_TEST
+
+/* Command lines that are refused, and what the message has to name. */
+static const struct {
+	const char *words[6];
+	int code;
+	const char *names;
+} refused[] = {
+	{ { NULL }, EINVAL, "--kernel FILE" },
+	{ { "--dry-run" }, EINVAL, "no kernel" },
+	{ { "--kernal", "x" }, EINVAL, "unknown option '--kernal': did you mean '--kernel'?" },
+	{ { "--kernal=x" }, EINVAL, "unknown option '--kernal': did you mean '--kernel'?" },
+	{ { "-kernel", "x" }, EINVAL, "unknown option '-kernel': did you mean '--kernel'?" },
+	{ { "-append=x" }, EINVAL, "unknown option '-append': did you mean '--append'?" },
+	{ { "--Memory", "1" }, EINVAL, "'--memory'" },
+	{ { "--log_level", "info" }, EINVAL, "'--log-level'" },
+	{ { "--init", "x" }, EINVAL, "'--init': did you mean '--initr" },
+	{ { "--frobnicate" }, EINVAL, "unknown option '--frobnicate'; see" },
+	{ { "--=x" }, EINVAL, "unknown option '--'" },
+	{ { "-z" }, EINVAL, "unknown option '-z'" },
+	{ { "-\xff" }, EINVAL, "unknown option" },
+	{ { "bzImage" }, EINVAL, "unexpected word 'bzImage'" },
+	{ { "-k", "a", "b" }, EINVAL, "unexpected word 'b'" },
+	{ { "" }, EINVAL, "unexpected word ''" },
+	{ { "-" }, EINVAL, "unexpected word '-'" },
+	{ { "-k", "a", "--", "sh" }, EINVAL, "unexpected word '--'" },
+	{ { "-k", "-m", "1" }, EINVAL, "option '-k' needs a value: FILE ('-m'" },
+	{ { "-k", "--" }, EINVAL, "option '-k' needs a value" },
+	{ { "-k", "a", "--cmdline" }, EINVAL, "option '--cmdline' needs a value" },
+	{ { "--kernel=" }, EINVAL, "option '--kernel': the file name is empty" },
+	{ { "-k", "a", "-k", "b" }, EINVAL, "option '-k' is given twice" },
+	{ { "-r", "a", "--rootfs", "b" }, EINVAL, "option '--rootfs' is given twice" },
+	{ { "-m", "32769K" }, EINVAL, "whole pages" },
+	{ { "--name", "a/b" }, EINVAL, "'a/b'" },
+	{ { "--name", "" }, ERANGE, "option '--name'" },
+	{ { "--cpu", "qemu64" }, EINVAL, "'qemu64'" },
+	{ { "--cpu", "hostile" }, EINVAL, "'hostile'" },
+	{ { "--cpu", "host,avx" }, EINVAL, "'avx'" },
+	{ { "--cpu", "host," }, EINVAL, "option '--cpu'" },
+	{ { "--cpu", "host,-" }, EINVAL, "'-'" },
+	{ { "--escape", "a" }, EINVAL, "'a'" },
+	{ { "--escape", "^" }, EINVAL, "'^'" },
+	{ { "--escape", "^1" }, EINVAL, "'^1'" },
+	{ { "--log-level", "loud" }, EINVAL, "'loud' is not one of error, warn, info, debug" },
+	{ { "--serial", "tty" }, EINVAL, "'tty' is not stdio, none, file=PATH" },
+	{ { "--console", "pty=3" }, EINVAL, "option '--console'" },
+	{ { "--console", "fd=" }, EINVAL, "'fd=' is not a descriptor" },
+	{ { "--console", "fd=-1" }, EINVAL, "'fd=-1' is not a descriptor" },
+	{ { "--console", "unix=" }, EINVAL, "file name is empty" },
+	{ { "--vsock", "cid=3" }, EINVAL, "both 'cid=N' and 'socket=PATH' are needed" },
+	{ { "--vsock", "socket=s" }, EINVAL, "both" },
+	{ { "--vsock", "cid=3,socket=" }, EINVAL, "both" },
+	{ { "--vsock", "cid=2,socket=s" }, ERANGE, "'2' is not a number from 3" },
+	{ { "--vsock", "cid=4294967295,socket=s" }, ERANGE, "from 3 to 4294967294" },
+	{ { "--vsock", "cid=3,cid=4,socket=s" }, EINVAL, "'cid' is given twice" },
+	{ { "--vsock", "cid=3,socket=s,x" }, EINVAL, "unknown word 'x'" },
+	{ { "--serial", "file" }, EINVAL, "option '--serial'" },
+	{ { "--serial", "file=" }, EINVAL, "file name is empty" },
+	{ { "--serial", "stdio=x" }, EINVAL, "option '--serial'" },
+	{ { "--serial", "file=a,b" }, EINVAL, "unexpected 'b'" },
+	{ { "--result", "" }, EINVAL, "file name is empty" },
+	{ { "--result", "fd=" }, EINVAL, "'fd='" },
+	{ { "--result", "fd=x" }, EINVAL, "'fd=x'" },
+	{ { "--result", "fd=0" }, EINVAL, "'fd=0'" },
+	{ { "--result", "fd=2147483648" }, EINVAL, "'fd=2147483648'" },
+	{ { "-d", "" }, EINVAL, "option '-d': the file name is missing" },
+	{ { "-d", ",ro" }, EINVAL, "the file name is missing" },
+	{ { "-d", "serial=x" }, EINVAL, "the file name is missing" },
+	{ { "-d", "a,rw" }, EINVAL, "unknown word 'rw'" },
+	{ { "-d", "a," }, EINVAL, "unknown word ''" },
+	{ { "-d", "a,ro,ro" }, EINVAL, "'ro' is given twice" },
+	{ { "-d", "a,ro=on" }, EINVAL, "'ro' takes no value" },
+	{ { "-d", "a,serial" }, EINVAL, "'serial' needs a value" },
+	{ { "-d", "a,serial=" }, ERANGE, "serial number ''" },
+	{ { "-d", "a,serial=123456789012345678901" }, ERANGE, "21 characters" },
+	{ { "-d", "a,serial=a b" }, EINVAL, "'a b'" },
+	{ { "-d", "a,cow=1" }, EINVAL, "'cow' takes no value" },
+	{ { "-d", "a,cow,ro" }, EINVAL, "'ro' and 'cow' do not go together" },
+	{ { "-d", "a,cache=none" }, EINVAL, "cache='none' is not cache=unsafe" },
+	{ { "-d", "a,path=b" }, EINVAL, "'path' is given twice" },
+};
+
+START_TEST(parse_wrong_line_is_refused_by_name)
+{
+	assert_refused(parse(refused[_i].words), refused[_i].code, refused[_i].names);
+}
+END_TEST
+
+START_TEST(parse_name_of_64_is_accepted_and_of_65_refused)
+{
+	char name[66];
+
+	memset(name, 'n', sizeof(name));
+	name[64] = '\0';
+	ck_assert_int_eq(PARSE("--check-host", "--name", name), 0);
+	teardown();
+	name[64] = 'n';
+	name[65] = '\0';
+	assert_refused(PARSE("--check-host", "--name", name), ERANGE, "65 characters");
+}
+END_TEST
+
+START_TEST(parse_kernel_alone_gives_the_defaults)
+{
+	ck_assert_int_eq(PARSE("-k", "bzImage"), 0);
+	ck_assert_str_eq(cfg.kernel, "bzImage");
+	ck_assert_uint_eq(cfg.cpus, 1);
+	ck_assert_uint_eq(cfg.memory, 256ULL << 20);
+	ck_assert_str_eq(cfg.cpu, "host");
+	ck_assert_int_eq(cfg.serial.kind, WHERE_STDIO);
+	ck_assert_int_eq(cfg.log_level, LOG_WARN);
+	ck_assert_uint_eq(cfg.timeout_ms, 0);
+	ck_assert_uint_eq(cfg.grace_ms, 30000);
+	ck_assert_int_eq(cfg.escape, 1); /* Ctrl-a */
+	ck_assert_int_eq(cfg.result_fd, -1);
+	ck_assert(!cfg.has_root && !cfg.dry_run && !cfg.check_host && !cfg.no_default_cmdline);
+	ck_assert_uint_eq(cfg.n_disks + cfg.n_initrd + cfg.n_append, 0);
+}
+END_TEST
+
+START_TEST(parse_repeated_options_keep_their_order)
+{
+	ck_assert_int_eq(
+	        PARSE("-k", "a", "-i", "one", "--initramfs=two", "-a", "x=1", "--cmdline", "-- -v"),
+	        0);
+	ck_assert_uint_eq(cfg.n_initrd, 2);
+	ck_assert_str_eq(cfg.initrd[1], "two");
+	ck_assert_uint_eq(cfg.n_append, 2);
+	ck_assert_str_eq(cfg.append[0], "x=1");
+	ck_assert_str_eq(cfg.append[1], "-- -v");
+}
+END_TEST
+
+START_TEST(parse_rootfs_after_disks_is_the_first_disk)
+{
+	ck_assert_int_eq(PARSE("-k", "a", "-d", "one", "-d", "two,ro", "-r", "root,ro"), 0);
+	ck_assert(cfg.has_root);
+	ck_assert_uint_eq(cfg.n_disks, 3);
+	ck_assert_str_eq(cfg.disk[0].path, "root");
+	ck_assert(cfg.disk[0].readonly && !cfg.disk[1].readonly && cfg.disk[2].readonly);
+	ck_assert_str_eq(cfg.disk[2].path, "two");
+}
+END_TEST
+
+START_TEST(parse_rootfs_beyond_the_last_disk_is_refused)
+{
+	const char *words[WORDS_MAX] = { "--check-host" };
+
+	for (unsigned i = 1; i <= CONFIG_DISKS_MAX; i++)
+		words[i] = "-dx,ro";
+	words[CONFIG_DISKS_MAX + 1] = "-rroot";
+	assert_refused(parse(words), E2BIG, "option '-r'");
+}
+END_TEST
+
+/* Spellings of a disk, and what they mean. */
+static const struct {
+	const char *value, *path, *serial;
+	bool readonly;
+} disks[] = {
+	{ "a.img", "a.img", NULL, false },
+	{ "a.img,ro", "a.img", NULL, true },
+	{ "a.img,serial=S-1,ro", "a.img", "S-1", true },
+	{ "a,,b.img,ro", "a,b.img", NULL, true },
+	{ ",,", ",", NULL, false },
+	{ "a,,,ro", "a,", NULL, true },
+	{ "a=b", "a=b", NULL, false },
+	{ "ro", "ro", NULL, false },
+	{ "path=a,ro", "a", NULL, true },
+	{ "path=path=a", "path=a", NULL, false },
+	{ "serial=x,,y,path=a", "a", "x,y", false },
+	{ "a,serial=12345678901234567890", "a", "12345678901234567890", false },
+};
+
+START_TEST(parse_disk_is_taken_apart)
+{
+	ck_assert_int_eq(PARSE("-k", "k", "-d", disks[_i].value), 0);
+	ck_assert_str_eq(cfg.disk[0].path, disks[_i].path);
+	ck_assert_pstr_eq(cfg.disk[0].serial, disks[_i].serial);
+	ck_assert(cfg.disk[0].readonly == disks[_i].readonly);
+}
+END_TEST
+
+START_TEST(parse_disk_leaves_its_word_alone)
+{
+	char word[] = "a,,b,ro"; /* ps shows it */
+
+	ck_assert_int_eq(PARSE("-k", "k", "-d", word), 0);
+	ck_assert_str_eq(word, "a,,b,ro");
+}
+END_TEST
+
+START_TEST(parse_console_takes_every_place)
+{
+	ck_assert_int_eq(PARSE("-k", "k", "--serial", "unix=a,,b", "--console", "fd=0"), 0);
+	ck_assert_int_eq(cfg.serial.kind, WHERE_UNIX);
+	ck_assert_str_eq(cfg.serial.path, "a,b");
+	ck_assert_int_eq(cfg.console.kind, WHERE_FD);
+	ck_assert_int_eq(cfg.console.fd, 0);
+	config_fini(&cfg);
+	ck_assert_int_eq(PARSE("-k", "k", "--console", "pty"), 0);
+	ck_assert_int_eq(cfg.console.kind, WHERE_PTY);
+}
+END_TEST
+
+START_TEST(parse_vsock_takes_its_keys_in_any_order)
+{
+	ck_assert_int_eq(PARSE("-k", "k", "--vsock", "socket=a,,b,cid=0x10"), 0);
+	ck_assert_uint_eq(cfg.vsock.cid, 16);
+	ck_assert_str_eq(cfg.vsock.socket, "a,b");
+}
+END_TEST
+
+START_TEST(parse_serial_file_may_hold_a_comma)
+{
+	ck_assert_int_eq(PARSE("-k", "k", "--serial", "file=a,,b"), 0);
+	ck_assert_int_eq(cfg.serial.kind, WHERE_FILE);
+	ck_assert_str_eq(cfg.serial.path, "a,b");
+}
+END_TEST
+
+START_TEST(parse_escape_none_is_no_key)
+{
+	ck_assert_int_eq(PARSE("-k", "k", "--escape", "none"), 0);
+	ck_assert_int_eq(cfg.escape, -1);
+}
+END_TEST
+
+START_TEST(parse_escape_in_either_case_is_the_control_key)
+{
+	ck_assert_int_eq(PARSE("-k", "k", "--escape", "^T"), 0);
+	ck_assert_int_eq(cfg.escape, 'T' & 0x1f);
+}
+END_TEST
+
+START_TEST(parse_value_like_an_option_is_taken_after_equals)
+{
+	ck_assert_int_eq(PARSE("--kernel=--rootfs"), 0);
+	ck_assert_str_eq(cfg.kernel, "--rootfs");
+}
+END_TEST
+
+START_TEST(parse_no_words_at_all_is_refused)
+{
+	char *argv[] = { NULL };
+
+	assert_refused(cli_parse(&cfg, 0, argv, &err), EINVAL, "no kernel");
+}
+END_TEST
+
+START_TEST(parse_wrong_line_still_knows_the_result)
+{
+	assert_refused(PARSE("--kernal", "x", "--result", "r.json"), EINVAL, "'--kernal'");
+	ck_assert_str_eq(cfg.result, "r.json");
+}
+END_TEST
+
+START_TEST(parse_wrong_line_forgets_a_result_that_is_a_disk)
+{
+	assert_refused(PARSE("--kernal", "x", "-d", "a.img", "--result", "a.img"), EINVAL,
+	               "'--kernal'");
+	ck_assert_ptr_null(cfg.result);
+}
+END_TEST
+
+START_TEST(parse_result_that_is_a_disk_is_refused_and_forgotten)
+{
+	assert_refused(PARSE("-k", "x", "-d", "a.img", "--result", "a.img"), EINVAL, "'a.img'");
+	ck_assert_ptr_null(cfg.result);
+}
+END_TEST
+
+/* Let standard output of this test's process go somewhere else. */
+static void stdout_to(int fd)
+{
+	ck_assert_int_ge(fd, 0);
+	fflush(stdout);
+	ck_assert_int_eq(dup2(fd, STDOUT_FILENO), STDOUT_FILENO);
+	close(fd);
+}
+
+static const char *const printing[] = { "--help", "-h", "--version", "--dry-run" };
+
+START_TEST(parse_printed_to_a_full_disk_is_an_error)
+{
+	stdout_to(open("/dev/full", O_WRONLY | O_CLOEXEC));
+	assert_refused(PARSE("-k", "a", printing[_i]), ENOSPC, "standard output");
+}
+END_TEST
+
+START_TEST(parse_printed_is_done)
+{
+	stdout_to(open("/dev/null", O_WRONLY | O_CLOEXEC));
+	ck_assert_int_eq(PARSE("-k", "a", printing[_i]), 1);
+}
+END_TEST
+
+START_TEST(parse_help_hides_what_is_wrong_after_it)
+{
+	stdout_to(open("/dev/null", O_WRONLY | O_CLOEXEC));
+	ck_assert_int_eq(PARSE("--help", "--frobnicate"), 1);
+}
+END_TEST
+
+START_TEST(parse_help_after_an_error_is_the_error)
+{
+	assert_refused(PARSE("--frobnicate", "--help"), EINVAL, "--frobnicate");
+}
+END_TEST
+
+START_TEST(parse_dry_run_prints_the_configuration)
+{
+	FILE *out = tmpfile();
+	json_t *all, *want;
+
+	stdout_to(dup(fileno(out)));
+	ck_assert_int_eq(PARSE("-k", "k\xff", "-d", "d,serial=S", "-m", "1G", "--timeout=0.25",
+	                       "--result", "fd=3", "--dry-run"),
+	                 1);
+	rewind(out);
+	all = json_loadf(out, 0, NULL);
+	want = json_pack("{s:n, s:b, s:b, s:[], s:b, s:s, s:[], s:[], s:b, s:n, s:[{s:s, s:b, s:b, "
+	                 "s:n, s:s}], s:[], "
+	                 "s:i, s:s, s:s, s:n, s:s, "
+	                 "s:s, s:f, s:i, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n}",
+	                 "pidfile", "daemonize", 0, "exit-with-parent", 0, "control", "paused", 0,
+	                 "kernel", "k\xef\xbf\xbd", "initrd", "append", "no-default-cmdline", 0,
+	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "serial", "S",
+	                 "net", "cpus", 1, "memory", "1G", "cpu", "host", "name", "serial", "stdio",
+	                 "escape", "^a", "timeout", 0.25, "grace", 30, "result", "fd", 3, "log",
+	                 "log-level", "warn", "jail", "on", "user", "console", "none", "vsock");
+	ck_assert_ptr_nonnull(want);
+	ck_assert(json_equal(all, want));
+	json_decref(all);
+	json_decref(want);
+	fclose(out);
+}
+END_TEST
+
+START_TEST(parse_dry_run_shows_the_root_apart_from_the_disks)
+{
+	FILE *out = tmpfile();
+	json_t *all;
+
+	stdout_to(dup(fileno(out)));
+	ck_assert_int_eq(PARSE("-k", "k", "-d", "d", "-r", "root,ro", "--dry-run"), 1);
+	rewind(out);
+	all = json_loadf(out, 0, NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(all, "rootfs"), "path")),
+	                 "root");
+	ck_assert_uint_eq(json_array_size(json_object_get(all, "disk")), 1);
+	json_decref(all);
+	fclose(out);
+}
+END_TEST
+
+static void add_table_tests(TCase *t)
+{
+	tcase_add_loop_test(t, parse_number_at_least_is_accepted, 0, numbers.n);
+	tcase_add_loop_test(t, parse_number_at_most_is_accepted, 0, numbers.n);
+	tcase_add_loop_test(t, parse_number_above_most_is_refused, 0, numbers.n);
+	tcase_add_loop_test(t, parse_number_below_least_is_refused, 0, numbers.n);
+	tcase_add_loop_test(t, parse_number_over_64_bits_is_refused, 0, numbers.n);
+	tcase_add_loop_test(t, parse_number_of_all_ones_is_refused, 0, numbers.n);
+	tcase_add_loop_test(t, parse_number_malformed_is_refused, 0, numbers.n);
+	tcase_add_loop_test(t, parse_value_missing_at_the_end_is_refused, 0, valued.n);
+	tcase_add_loop_test(t, parse_value_missing_before_an_option_is_refused, 0, valued.n);
+	tcase_add_loop_test(t, parse_value_on_a_bare_option_is_refused, 0, bare.n);
+	tcase_add_loop_test(t, parse_option_given_twice_is_refused, 0, once.n);
+	tcase_add_loop_test(t, parse_option_repeated_up_to_its_limit_is_accepted, 0, repeated.n);
+	tcase_add_loop_test(t, parse_option_repeated_beyond_its_limit_is_refused, 0, repeated.n);
+	tcase_add_loop_test(t, parse_letter_takes_its_value_from_either_word, 0, lettered.n);
+}
+
+static void add_line_tests(TCase *t)
+{
+	tcase_add_loop_test(t, parse_wrong_line_is_refused_by_name, 0, ARRAY_SIZE(refused));
+	tcase_add_loop_test(t, parse_disk_is_taken_apart, 0, ARRAY_SIZE(disks));
+	tcase_add_test(t, parse_name_of_64_is_accepted_and_of_65_refused);
+	tcase_add_test(t, parse_kernel_alone_gives_the_defaults);
+	tcase_add_test(t, parse_repeated_options_keep_their_order);
+	tcase_add_test(t, parse_rootfs_after_disks_is_the_first_disk);
+	tcase_add_test(t, parse_rootfs_beyond_the_last_disk_is_refused);
+	tcase_add_test(t, parse_disk_leaves_its_word_alone);
+	tcase_add_test(t, parse_serial_file_may_hold_a_comma);
+	tcase_add_test(t, parse_console_takes_every_place);
+	tcase_add_test(t, parse_vsock_takes_its_keys_in_any_order);
+	tcase_add_test(t, parse_escape_none_is_no_key);
+	tcase_add_test(t, parse_escape_in_either_case_is_the_control_key);
+	tcase_add_test(t, parse_value_like_an_option_is_taken_after_equals);
+	tcase_add_test(t, parse_no_words_at_all_is_refused);
+	tcase_add_test(t, parse_wrong_line_still_knows_the_result);
+	tcase_add_test(t, parse_wrong_line_forgets_a_result_that_is_a_disk);
+	tcase_add_test(t, parse_result_that_is_a_disk_is_refused_and_forgotten);
+}
+
+static void add_print_tests(TCase *t)
+{
+	tcase_add_loop_test(t, parse_printed_to_a_full_disk_is_an_error, 0, ARRAY_SIZE(printing));
+	tcase_add_loop_test(t, parse_printed_is_done, 0, ARRAY_SIZE(printing));
+	tcase_add_test(t, parse_help_hides_what_is_wrong_after_it);
+	tcase_add_test(t, parse_help_after_an_error_is_the_error);
+	tcase_add_test(t, parse_dry_run_prints_the_configuration);
+	tcase_add_test(t, parse_dry_run_shows_the_root_apart_from_the_disks);
+}
+
+int main(void)
+{
+	Suite *s = suite_create("cli");
+	TCase *t = tcase_create("cli");
+
+	rows_collect();
+	tcase_add_checked_fixture(t, setup, teardown);
+	add_table_tests(t);
+	add_line_tests(t);
+	add_print_tests(t);
+	suite_add_tcase(s, t);
+	return run_suite(s);
+}

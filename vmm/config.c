@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/config.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What a file of the command line is for. */
+struct claim {
+	const char *option; /* long name, without dashes */
+	const char *path;
+	enum { READS, WRITES_DISK, WRITES_OUTPUT } use;
+};
+
+/* kernel, serial, console, vsock, result, log and pidfile, besides the repeatable ones. */
+#define CLAIMS_MAX (CONFIG_INITRD_MAX + CONFIG_DISKS_MAX + CONFIG_CONTROL_MAX + 7)
+
+struct claims {
+	struct claim claim[CLAIMS_MAX];
+	unsigned n;
+};
+
+static void claims_add(struct claims *list, const struct claim *claim)
+{
+	if (claim->path)
+		list->claim[list->n++] = *claim;
+}
+
+/* A socket is nobody else's, like a disk: two outputs may share a terminal. */
+static void claims_add_where(struct claims *list, const char *option, const struct config_where *w)
+{
+	claims_add(list, &(struct claim){ option, w->path,
+	                                  w->kind == WHERE_UNIX ? WRITES_DISK : WRITES_OUTPUT });
+}
+
+/* Collect every file that the configuration names. */
+static void claims_collect(struct claims *list, const struct config *c)
+{
+	list->n = 0;
+	claims_add(list, &(struct claim){ "kernel", c->kernel, READS });
+	for (unsigned i = 0; i < c->n_initrd; i++)
+		claims_add(list, &(struct claim){ "initrd", c->initrd[i], READS });
+	for (unsigned i = 0; i < c->n_disks; i++)
+		claims_add(list,
+		           &(struct claim){
+		                   i == 0 && c->has_root ? "rootfs" : "disk", c->disk[i].path,
+		                   c->disk[i].readonly || c->disk[i].cow ? READS : WRITES_DISK });
+	claims_add_where(list, "serial", &c->serial);
+	claims_add_where(list, "console", &c->console);
+	claims_add(list, &(struct claim){ "vsock", c->vsock.socket, WRITES_DISK });
+	claims_add(list, &(struct claim){ "result", c->result, WRITES_OUTPUT });
+	claims_add(list, &(struct claim){ "log", c->log, WRITES_OUTPUT });
+	claims_add(list, &(struct claim){ "pidfile", c->pidfile, WRITES_DISK });
+	for (unsigned i = 0; i < c->n_control; i++)
+		claims_add(list, &(struct claim){ "control", c->control[i].path, WRITES_DISK });
+}
+
+/* Readers share; a writer wants the file for itself. Outputs may share /dev/null or a terminal. */
+static bool claims_clash(const struct claim *a, const struct claim *b)
+{
+	if (strcmp(a->path, b->path) != 0 || (a->use == READS && b->use == READS))
+		return false;
+	return !(a->use == WRITES_OUTPUT && b->use == WRITES_OUTPUT &&
+	         strncmp(a->path, "/dev/", 5) == 0);
+}
+
+/* A mistyped name must not empty a disk image or let two devices write to one. */
+int config_check_files(const struct config *c, struct err *e)
+{
+	struct claims list;
+
+	claims_collect(&list, c);
+	for (unsigned i = 1; i < list.n; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (claims_clash(&list.claim[j], &list.claim[i]))
+				return err_set(
+				        e, EINVAL,
+				        "'%.120s' is given twice, as --%s and as --%s, and one "
+				        "of them writes to it",
+				        list.claim[i].path, list.claim[j].option,
+				        list.claim[i].option);
+	return 0;
+}
+
+/* Two network cards that cannot be on one host, or in one guest. */
+static int check_nets(const struct config_net *a, const struct config_net *b, struct err *e)
+{
+	if (a->has_mac && b->has_mac && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0)
+		return err_set(e, EINVAL,
+		               "two network cards have the address "
+		               "%02x:%02x:%02x:%02x:%02x:%02x: give each its own mac=",
+		               a->mac[0], a->mac[1], a->mac[2], a->mac[3], a->mac[4], a->mac[5]);
+	if (a->kind != b->kind)
+		return 0;
+	if (a->kind == NET_TAP && strcmp(a->tap, b->tap) == 0)
+		return err_set(e, EINVAL, "tap '%s' is given to two network cards", a->tap);
+	if (a->kind == NET_FD && a->fd == b->fd)
+		return err_set(e, EINVAL, "descriptor %d is given to two network cards", a->fd);
+	return 0;
+}
+
+static int config_check_nets(const struct config *c, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 1; i < c->n_nets; i++)
+		for (unsigned j = 0; j < i && r == 0; j++)
+			r = check_nets(&c->net[j], &c->net[i], e);
+	return r;
+}
+
+int config_check(const struct config *c, struct err *e)
+{
+	int r;
+
+	if (!c->kernel && !c->check_host)
+		return err_set(e, EINVAL,
+		               "no kernel given: '--kernel FILE' names a bzImage or vmlinux; see "
+		               "'vmm --help'");
+	if (c->serial.kind == WHERE_STDIO && c->console.kind == WHERE_STDIO)
+		return err_set(e, EINVAL,
+		               "'--serial stdio' and '--console stdio' cannot both have the "
+		               "terminal: add '--serial none'");
+	if (c->serial.kind == WHERE_FD && c->console.kind == WHERE_FD &&
+	    c->serial.fd == c->console.fd)
+		return err_set(e, EINVAL,
+		               "descriptor %d is given twice, as --serial and as --console",
+		               c->serial.fd);
+	if (c->result_fd == STDOUT_FILENO &&
+	    (c->serial.kind == WHERE_STDIO || c->console.kind == WHERE_STDIO))
+		return err_set(
+		        e, EINVAL,
+		        "'--result fd=1' would be mixed with the guest's output: use another "
+		        "descriptor, or '--serial none'");
+	if (c->daemonize && c->exit_with_parent)
+		return err_set(
+		        e, EINVAL,
+		        "'--daemonize' leaves the parent, which '--exit-with-parent' follows");
+	if (c->daemonize && (c->serial.kind == WHERE_STDIO || c->console.kind == WHERE_STDIO))
+		return err_set(e, EINVAL,
+		               "'--daemonize' leaves standard input and output: use '--serial "
+		               "file=PATH' or '--serial none'");
+	if (c->paused && c->n_control == 0)
+		return err_set(e, EINVAL,
+		               "'--paused' needs a '--control': nobody could let the guest run");
+	r = config_check_nets(c, e);
+	return r < 0 ? r : config_check_files(c, e);
+}
+
+void config_fini(struct config *c)
+{
+	for (unsigned i = 0; i < c->n_disks; i++)
+		free(c->disk[i].value);
+	for (unsigned i = 0; i < c->n_nets; i++)
+		free(c->net[i].value);
+	free(c->serial.value);
+	free(c->console.value);
+	free(c->vsock.value);
+	*c = (struct config){ .result_fd = -1 };
+}

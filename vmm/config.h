@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VMM_CONFIG_H
+#define VMM_CONFIG_H
+
+#include "vmm/err.h"
+#include "vmm/log.h"
+
+#include <stdbool.h>
+
+/*
+ * The effective configuration of one VM: filled from the option table (options.h) by cli_parse(),
+ * judged by config_check(), constant from then on. Strings point into argv, unless said otherwise.
+ */
+
+#define CONFIG_DISKS_MAX   24
+#define CONFIG_NETS_MAX    8
+#define CONFIG_PORTS_MAX   16 /* forwarded to one network card */
+#define CONFIG_INITRD_MAX  8
+#define CONFIG_APPEND_MAX  32
+#define CONFIG_CPUS_MAX    64
+#define CONFIG_CONTROL_MAX 4
+#define CONFIG_SERIAL_MAX  20 /* bytes: VIRTIO_BLK_ID_BYTES */
+
+/* One --disk or --rootfs. */
+struct config_disk {
+	char *value; /* owned: the text that the strings below point into */
+	const char *path;
+	const char *serial; /* NULL: none; at most CONFIG_SERIAL_MAX bytes */
+	bool readonly;
+	bool cow; /* writes go to a temporary file */
+	bool unsafe; /* flushes are given up */
+};
+
+enum config_net_kind { NET_TAP, NET_FD, NET_PASST };
+
+/* A port of the host that passt hands to the guest. */
+struct config_port {
+	const char *text; /* "[ADDRESS/]HOST[:GUEST]" */
+	bool udp; /* else TCP */
+};
+
+/* One --net. */
+struct config_net {
+	char *value; /* owned: the text that the strings below point into */
+	enum config_net_kind kind;
+	const char *tap; /* of NET_TAP: name of the interface, at most 15 bytes */
+	int fd; /* of NET_FD */
+	const char *socket; /* of NET_PASST: of a running one; NULL: start one */
+	struct config_port port[CONFIG_PORTS_MAX];
+	unsigned n_ports;
+	bool has_mac;
+	uint8_t mac[6];
+	unsigned mtu; /* 0: not given */
+	unsigned queues; /* pairs, at least 1 */
+	const char *ip; /* what the kernel's word ip= says; NULL: no such word */
+};
+
+/* How strictly the process is isolated: --jail. */
+enum config_jail { JAIL_ON, JAIL_STRICT, JAIL_LOG, JAIL_OFF };
+
+enum config_where_kind {
+	WHERE_NONE,
+	WHERE_STDIO,
+	WHERE_FILE,
+	WHERE_UNIX,
+	WHERE_PTY,
+	WHERE_FD,
+};
+
+/* Where a console goes: --serial, --console. */
+struct config_where {
+	char *value; /* owned: the text that the path may point into */
+	enum config_where_kind kind;
+	const char *path; /* of WHERE_FILE and WHERE_UNIX */
+	int fd; /* of WHERE_FD */
+};
+
+/* --vsock. */
+struct config_vsock {
+	char *value; /* owned: the text that the path points into */
+	uint32_t cid; /* of the guest, 3 or above; 0: no vsock */
+	const char *socket;
+};
+
+/* One --control. */
+struct config_control {
+	const char *path; /* where to listen; NULL: @fd */
+	int fd; /* inherited: a socket that listens, or one client's; -1: @path */
+};
+
+struct config {
+	const char *kernel; /* NULL only with check_host */
+	const char *initrd[CONFIG_INITRD_MAX];
+	unsigned n_initrd;
+	const char *append[CONFIG_APPEND_MAX];
+	unsigned n_append;
+	bool no_default_cmdline;
+	bool has_root; /* disk[0] came from --rootfs */
+	struct config_disk disk[CONFIG_DISKS_MAX]; /* in the order the guest sees them */
+	unsigned n_disks;
+	struct config_net net[CONFIG_NETS_MAX]; /* in the order the guest sees them */
+	unsigned n_nets;
+	unsigned cpus;
+	uint64_t memory; /* bytes, whole 4 KiB pages */
+	const char *cpu; /* "host[,-f][,+f]" */
+	struct config_where serial;
+	struct config_where console; /* virtio: hvc0 */
+	struct config_vsock vsock;
+	const char *name; /* NULL: none */
+	struct config_control control[CONFIG_CONTROL_MAX];
+	unsigned n_control;
+	bool paused; /* the guest does not run before a client says so */
+	const char *pidfile; /* NULL: none */
+	bool daemonize;
+	bool exit_with_parent;
+	const char *result; /* path, or NULL */
+	int result_fd; /* -1 unless --result fd=N */
+	const char *log; /* path, or NULL: stderr */
+	enum log_level log_level;
+	uint64_t timeout_ms; /* 0: none */
+	uint64_t grace_ms; /* from the power button to the end; 0: end at once */
+	enum config_jail jail;
+	const char *user; /* "U[:G]"; NULL: nobody instead of root */
+	int escape; /* control character, or -1: none */
+	bool dry_run;
+	bool check_host;
+};
+
+/**
+ * config_check() - Judge what no single option can tell by itself
+ * @c: Every option of the command line is in it
+ * @e: Names the options that do not go together
+ *
+ * Opens nothing: whether files exist and are fit is found where they are opened.
+ * Context: set-up.
+ * Return:  0.
+ * Errors:  -EINVAL a required option is missing, one file is given for two uses of which one
+ *          writes to it, the result would be mixed with the guest's output, or two network cards
+ *          have the same address or the same end at the host.
+ */
+int config_check(const struct config *c, struct err *e) MUST_CHECK;
+
+/**
+ * config_check_files() - The part of config_check() about files
+ * @c: May be incomplete, as after an error of the command line
+ * @e: Names the file and its two uses
+ *
+ * Return: 0, or -EINVAL when one file is given for two uses of which one writes to it.
+ */
+int config_check_files(const struct config *c, struct err *e) MUST_CHECK;
+
+/**
+ * config_fini() - Give back the text that the configuration owns
+ * @c: Zeroed, half-filled or complete; zeroed afterwards
+ */
+void config_fini(struct config *c);
+
+#endif /* VMM_CONFIG_H */

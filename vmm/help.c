@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/help.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define WIDTH  79 /* columns of a line */
+#define COLUMN 26 /* where the text of an option begins */
+#define ROW    16 /* columns for the name in a table */
+
+const struct help_row help_statuses[] = {
+	{ "0", "the guest powered off or rebooted" },
+	{ "0-255", "the byte that the guest wrote to the exit port 0xf4" },
+	{ "124", "the VM was ended by --timeout" },
+	{ "125", "failure of vmm, its configuration or KVM; a message says why" },
+	{ "255", "the guest panicked, or its processor could not go on" },
+	{ "77", "--check-host: an ordinary kernel cannot run here" },
+	{ "128+n", "as the shell shows it: vmm was ended by signal n" },
+	{ NULL, NULL },
+};
+
+const struct help_row help_keys[] = {
+	{ "x", "end the VM at once" },
+	{ "h", "list these keys" },
+	{ "Ctrl-a", "send one Ctrl-a to the guest" },
+	{ NULL, NULL },
+};
+
+const struct help_row help_signals[] = {
+	{ "SIGTERM", "press the power button; end the VM at the second or after --grace" },
+	{ "SIGINT", "the same; on a terminal Ctrl-c belongs to the guest" },
+	{ "SIGHUP", "the same" },
+	{ NULL, NULL },
+};
+
+/* Add a phrase to @notes, cut if there were ever too many. */
+static PRINTF_LIKE(2, 3) void note(char notes[HELP_NOTES_MAX], const char *fmt, ...)
+{
+	size_t len = strlen(notes);
+	va_list ap;
+
+	if (len)
+		len += (size_t)snprintf(notes + len, HELP_NOTES_MAX - len, ", ");
+	if (len >= HELP_NOTES_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(notes + len, HELP_NOTES_MAX - len, fmt, ap);
+	va_end(ap);
+}
+
+void help_notes(const struct opt *o, char ret[HELP_NOTES_MAX])
+{
+	char least[OPTIONS_NUMBER_MAX], most[OPTIONS_NUMBER_MAX];
+
+	ret[0] = '\0';
+	if (o->alias)
+		note(ret, "also --%s", o->alias);
+	if (o->repeat)
+		note(ret, "may be repeated");
+	if (options_is_number(o)) {
+		options_number(o, o->min, least);
+		options_number(o, o->max, most);
+		note(ret, "%s to %s", least, most);
+	}
+	if (o->def)
+		note(ret, "default %s", o->def);
+}
+
+/* Write @text from column @at on, in lines of WIDTH that begin at @indent. Returns the column. */
+static int put_wrapped(FILE *out, const char *text, int at, int indent)
+{
+	while (*text) {
+		int len = (int)strcspn(text, " ");
+
+		if (at > indent && at + 1 + len > WIDTH) {
+			fprintf(out, "\n%*s", indent, "");
+			at = indent;
+		}
+		if (at > indent)
+			at += fprintf(out, " ");
+		at += fprintf(out, "%.*s", len, text);
+		text += len;
+		text += strspn(text, " ");
+	}
+	return at;
+}
+
+static void put_option(FILE *out, const struct opt *o)
+{
+	char notes[HELP_NOTES_MAX], bracketed[HELP_NOTES_MAX + 2];
+	int at = o->letter ? fprintf(out, "  -%c, --%s", o->letter, o->name)
+	                   : fprintf(out, "      --%s", o->name);
+
+	if (o->arg)
+		at += fprintf(out, " %s", o->arg);
+	if (at + 2 > COLUMN)
+		fprintf(out, "\n%*s", COLUMN, "");
+	else
+		fprintf(out, "%*s", COLUMN - at, "");
+	at = put_wrapped(out, o->help, COLUMN, COLUMN);
+	help_notes(o, notes);
+	snprintf(bracketed, sizeof(bracketed), "(%s)", notes);
+	if (notes[0])
+		put_wrapped(out, bracketed, at, COLUMN);
+	fputc('\n', out);
+}
+
+static void put_rows(FILE *out, const struct help_row *rows, const char *before)
+{
+	for (; rows->name; rows++)
+		fprintf(out, "  %s%-*s%s\n", before, (int)(ROW - strlen(before)), rows->name,
+		        rows->text);
+}
+
+/* errno: 0 before the first byte. */
+static int written(FILE *out)
+{
+	if (!ferror(out))
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
+int help_write(FILE *out)
+{
+	errno = 0;
+	fputs("Usage: vmm --kernel FILE [OPTION...]\n"
+	      "       vmm ctl SOCKET COMMAND [KEY=VALUE...]\n"
+	      "Run one Linux virtual machine on /dev/kvm, in this process; or command one.\n",
+	      out);
+	for (enum opt_group g = 0; g < GROUP_N; g++) {
+		fprintf(out, "\n%s:\n", options_group_names[g]);
+		for (unsigned i = 0; i < options_n; i++)
+			if (options[i].group == g)
+				put_option(out, &options[i]);
+	}
+	fputs("\nA value stands in the next word or after '=': --cpus 2, --cpus=2, -c 2, -c2.\n"
+	      "In file names of --rootfs, --disk, --serial, --console and --vsock a comma is\n"
+	      "written twice.\n"
+	      "\nKeys on a terminal, with the default --escape:\n",
+	      out);
+	put_rows(out, help_keys, "Ctrl-a ");
+	fputs("\nExit status:\n", out);
+	put_rows(out, help_statuses, "");
+	fputs("\nExample:\n  vmm -k vmlinuz -i initrd.img -r debian.img -m 512M -c 2 -a quiet\n",
+	      out);
+	return written(out);
+}
+
+int help_version(FILE *out)
+{
+	errno = 0;
+	fputs("vmm " VMM_VERSION "\n", out);
+	return written(out);
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/options.h"
+
+#include "vmm/num.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define AT(field) offsetof(struct config, field)
+#define MS        UINT64_C(1000) /* milliseconds in a second */
+#define DAY       (86400 * MS)
+
+static const char *const log_words[] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warn",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+	NULL,
+};
+
+static const char *const jail_words[] = {
+	[JAIL_ON] = "on", [JAIL_STRICT] = "strict", [JAIL_LOG] = "log", [JAIL_OFF] = "off", NULL,
+};
+
+const char *const options_group_names[] = {
+	[GROUP_BOOT] = "Boot",           [GROUP_MACHINE] = "Machine", [GROUP_CONSOLE] = "Console",
+	[GROUP_RUN] = "Life and report", [GROUP_OTHER] = "Other",
+};
+
+_Static_assert(ARRAY_SIZE(options_group_names) == GROUP_N, "every group has a heading");
+
+const struct opt options[] = {
+	{ .name = "kernel",
+	  .letter = 'k',
+	  .type = OPT_PATH,
+	  .group = GROUP_BOOT,
+	  .field = AT(kernel),
+	  .arg = "FILE",
+	  .help = "Linux kernel, bzImage or vmlinux; required",
+	  .more = "A bzImage is entered in 64-bit mode, a vmlinux by its PVH note or its 64-bit "
+	          "entry point. Distribution kernels work as they are." },
+	{ .name = "initrd",
+	  .alias = "initramfs",
+	  .letter = 'i',
+	  .type = OPT_PATH,
+	  .group = GROUP_BOOT,
+	  .field = AT(initrd),
+	  .count = AT(n_initrd),
+	  .repeat = CONFIG_INITRD_MAX,
+	  .arg = "FILE",
+	  .help = "initial RAM disk; several are joined in order" },
+	{ .name = "append",
+	  .alias = "cmdline",
+	  .letter = 'a',
+	  .type = OPT_TEXT,
+	  .group = GROUP_BOOT,
+	  .field = AT(append),
+	  .count = AT(n_append),
+	  .repeat = CONFIG_APPEND_MAX,
+	  .arg = "WORDS",
+	  .help = "kernel command line, after the generated words",
+	  .more = "The generated words choose the console, make a reboot or a panic end the VM, "
+	          "and "
+	          "name the root disk if there is one. Words after a ' -- ' are for the guest's "
+	          "first process and stay last." },
+	{ .name = "no-default-cmdline",
+	  .type = OPT_FLAG,
+	  .group = GROUP_BOOT,
+	  .field = AT(no_default_cmdline),
+	  .help = "generate no kernel words: --append is all there is" },
+	{ .name = "rootfs",
+	  .letter = 'r',
+	  .type = OPT_ROOT,
+	  .group = GROUP_BOOT,
+	  .field = AT(disk),
+	  .arg = "PATH[,KEY...]",
+	  .help = "image or block device of the root file system: the first disk, and "
+	          "root=/dev/vda for the kernel",
+	  .more = "It is the first disk wherever it stands on the command line. With the word 'ro' "
+	          "neither the guest nor vmm can write to it, and the kernel mounts it "
+	          "read-only. The keys are those of '--disk'." },
+	{ .name = "disk",
+	  .letter = 'd',
+	  .type = OPT_DISK,
+	  .group = GROUP_MACHINE,
+	  .field = AT(disk),
+	  .count = AT(n_disks),
+	  .repeat = CONFIG_DISKS_MAX,
+	  .arg = "PATH[,KEY...]",
+	  .help = "image or block device, a further disk",
+	  .more = "Raw contents, a multiple of 512 bytes. Keys: 'ro': neither the guest nor vmm "
+	          "can "
+	          "write to it. 'cow': what the guest writes goes to an unnamed temporary file in "
+	          "TMPDIR or /var/tmp and is gone at the end; the image is only read, and several "
+	          "VMs may share it. 'serial=S': up to 20 printable characters, what the guest "
+	          "finds under /dev/disk/by-id. 'cache=unsafe': the guest's flushes are not "
+	          "passed on, so that a crash of the host can cost the file system in it; for "
+	          "images that can be made again." },
+	{ .name = "net",
+	  .letter = 'n',
+	  .type = OPT_NET,
+	  .group = GROUP_MACHINE,
+	  .field = AT(net),
+	  .count = AT(n_nets),
+	  .repeat = CONFIG_NETS_MAX,
+	  .arg = "END[,KEY=VALUE...]",
+	  .help = "network card; END is tap=NAME, fd=N, passt or passt=SOCKET",
+	  .more = "With 'tap=NAME' frames go to a tap interface, which is made if there is none "
+	          "and the caller may; 'queues=N' (1 to 7, default 1) uses several queues of it. "
+	          "'fd=N' is an inherited descriptor of a tap or macvtap. 'passt' starts passt(1), "
+	          "which needs no privilege; 'passt=SOCKET' connects to a running one, or to "
+	          "anything that speaks QEMU's stream framing. 'tcp=[ADDRESS/]HOST[:GUEST]' and "
+	          "'udp=...' have passt hand a port of the host, at any of its addresses unless "
+	          "one is given, to the guest; they may be repeated. 'mac=' sets the address; by "
+	          "default it follows from --name, so that it stays the same, or is random. "
+	          "'mtu=N' tells the guest its MTU, 68 to 65535; by default that of the tap, and "
+	          "65520 where vmm starts passt. 'ip=TEXT' adds the word ip=TEXT to the kernel's "
+	          "command line, e.g. ip=dhcp, for an initial RAM disk that heeds it." },
+	{ .name = "vsock",
+	  .type = OPT_VSOCK,
+	  .group = GROUP_MACHINE,
+	  .field = AT(vsock),
+	  .arg = "cid=N,socket=PATH",
+	  .help = "streams between programs of host and guest, by vsock and unix sockets",
+	  .more = "The guest has the context identifier N, 3 or above, which no other VM has to "
+	          "know. A client of the host connects to PATH, writes 'CONNECT PORT' and a "
+	          "newline, and reads 'OK' with a number once a program of the guest has "
+	          "accepted. A program of the guest that connects to a port of the host (CID 2) "
+	          "reaches whoever listens at PATH_PORT. As with Firecracker and Cloud "
+	          "Hypervisor." },
+	{ .name = "cpus",
+	  .letter = 'c',
+	  .type = OPT_UINT,
+	  .group = GROUP_MACHINE,
+	  .field = AT(cpus),
+	  .def = "1",
+	  .min = 1,
+	  .max = CONFIG_CPUS_MAX,
+	  .arg = "N",
+	  .help = "virtual processors" },
+	{ .name = "memory",
+	  .letter = 'm',
+	  .type = OPT_SIZE,
+	  .group = GROUP_MACHINE,
+	  .field = AT(memory),
+	  .def = "256M",
+	  .min = 32 * MiB,
+	  .max = 16 * TiB,
+	  .arg = "SIZE",
+	  .help = "RAM; a plain number is MiB, or K, M, G, T",
+	  .more = "The size is whole pages of 4 KiB. Nothing is reserved: the host gives memory "
+	          "when "
+	          "the guest first uses it." },
+	{ .name = "cpu",
+	  .type = OPT_CPU,
+	  .group = GROUP_MACHINE,
+	  .field = AT(cpu),
+	  .def = "host",
+	  .arg = "host[,-f][,+f]",
+	  .help = "processor: the host's, without or with a feature",
+	  .more = "Features have the names of /proc/cpuinfo." },
+	{ .name = "name",
+	  .type = OPT_NAME,
+	  .group = GROUP_MACHINE,
+	  .field = AT(name),
+	  .max = 64,
+	  .arg = "NAME",
+	  .help = "name of the VM: letters, digits, '-', '_' and '.'" },
+	{ .name = "serial",
+	  .type = OPT_WHERE,
+	  .group = GROUP_CONSOLE,
+	  .field = AT(serial),
+	  .def = "stdio",
+	  .arg = "WHERE",
+	  .help = "first serial port: stdio, none, file=PATH, unix=PATH, pty or fd=N",
+	  .more = "With 'stdio' the guest's console is the terminal or the pipes that vmm was "
+	          "started with; with 'file=PATH' its output replaces the contents of a file, and "
+	          "there is no input; with 'fd=N' it is an inherited descriptor; with 'none' the "
+	          "guest has no serial port. With 'unix=PATH' it is a socket that clients can "
+	          "connect to, and with 'pty' a pseudo-terminal, whose name is printed. These "
+	          "serve one client at a time, the next one waits. While there is none the guest "
+	          "goes on, and one that comes is first shown the last 64 KiB." },
+	{ .name = "console",
+	  .type = OPT_WHERE,
+	  .group = GROUP_CONSOLE,
+	  .field = AT(console),
+	  .def = "none",
+	  .arg = "WHERE",
+	  .help = "virtio console hvc0; WHERE as for --serial",
+	  .more = "A kernel shows nothing on it before its driver is loaded. Without a serial "
+	          "port it becomes the kernel's console. A terminal's size is the guest's, and "
+	          "follows it." },
+	{ .name = "escape",
+	  .type = OPT_ESCAPE,
+	  .group = GROUP_CONSOLE,
+	  .field = AT(escape),
+	  .def = "^a",
+	  .arg = "^X|none",
+	  .help = "control key that begins a command to vmm on a terminal" },
+	{ .name = "control",
+	  .type = OPT_CONTROL,
+	  .group = GROUP_RUN,
+	  .field = AT(control),
+	  .count = AT(n_control),
+	  .repeat = CONFIG_CONTROL_MAX,
+	  .arg = "PATH|fd=N",
+	  .help = "socket that takes commands in QMP, as QEMU's does",
+	  .more = "The file is made for the user who starts vmm alone, and removed at the end. One "
+	          "that a dead process has left is replaced. With 'fd=N' it is an inherited "
+	          "stream socket, one that listens or a single connection. Several programs may "
+	          "be connected at the same time; 'vmm ctl' sends a command." },
+	{ .name = "paused",
+	  .type = OPT_FLAG,
+	  .group = GROUP_RUN,
+	  .field = AT(paused),
+	  .help = "do not let the guest run before the command 'cont'" },
+	{ .name = "pidfile",
+	  .type = OPT_PATH,
+	  .group = GROUP_RUN,
+	  .field = AT(pidfile),
+	  .arg = "FILE",
+	  .help = "write the process id to a file",
+	  .more = "The file is locked (flock) as long as the VM lives, and removed at its end; one "
+	          "that nobody has locked is overwritten." },
+	{ .name = "daemonize",
+	  .type = OPT_FLAG,
+	  .group = GROUP_RUN,
+	  .field = AT(daemonize),
+	  .help = "go on in the background, and return when the VM runs",
+	  .more = "If it does not come to that, the status and the messages are the same as "
+	          "without. From then on messages are lost unless there is a --log." },
+	{ .name = "exit-with-parent",
+	  .type = OPT_FLAG,
+	  .group = GROUP_RUN,
+	  .field = AT(exit_with_parent),
+	  .help = "treat the end of the parent process as a SIGTERM" },
+	{ .name = "timeout",
+	  .type = OPT_SECONDS,
+	  .group = GROUP_RUN,
+	  .field = AT(timeout_ms),
+	  .min = 1,
+	  .max = 365 * DAY,
+	  .arg = "SEC",
+	  .help = "end the VM after this long, with status 124" },
+	{ .name = "grace",
+	  .type = OPT_SECONDS,
+	  .group = GROUP_RUN,
+	  .field = AT(grace_ms),
+	  .def = "30",
+	  .max = DAY,
+	  .arg = "SEC",
+	  .help = "time between the power button and the end; 0: no button, end at once",
+	  .more = "The power button is pressed when a signal asks the VM to end." },
+	{ .name = "result",
+	  .type = OPT_RESULT,
+	  .group = GROUP_RUN,
+	  .field = AT(result),
+	  .arg = "FILE|fd=N",
+	  .help = "write how the VM ended as one JSON object",
+	  .more = "The file is emptied at the start and holds nothing or the whole object, so that "
+	          "an "
+	          "old result is never taken for a new one. Its members are 'reason' (poweroff, "
+	          "reboot, panic, exit, timeout, signal, quit or error), 'status' (the exit "
+	          "status), "
+	          "'signal' (its number, if one ended the VM), 'message' (in one line, if "
+	          "something "
+	          "failed) and 'times': 'start' (UTC), and 'guest_start_us' and 'end_us' in "
+	          "microseconds since then." },
+	{ .name = "log",
+	  .type = OPT_PATH,
+	  .group = GROUP_RUN,
+	  .field = AT(log),
+	  .arg = "FILE",
+	  .help = "append messages to a file instead of standard error" },
+	{ .name = "log-level",
+	  .type = OPT_WORD,
+	  .group = GROUP_RUN,
+	  .field = AT(log_level),
+	  .def = "warn",
+	  .words = log_words,
+	  .arg = "LEVEL",
+	  .help = "what to report: error, warn, info or debug" },
+	{ .name = "jail",
+	  .type = OPT_WORD,
+	  .group = GROUP_RUN,
+	  .field = AT(jail),
+	  .def = "on",
+	  .words = jail_words,
+	  .arg = "MODE",
+	  .help = "isolate the process: on, strict, log or off",
+	  .more = "With 'on' every layer is applied that the host gives; '--log-level info' says "
+	          "which, and so does --check-host. With 'strict' the VM does not start unless "
+	          "all hold. With 'log' a forbidden system call is carried out and the kernel logs "
+	          "it, which is for development. With 'off' nothing is done. In the other modes "
+	          "descriptors that were inherited and not named are closed." },
+	{ .name = "user",
+	  .type = OPT_PATH,
+	  .group = GROUP_RUN,
+	  .field = AT(user),
+	  .arg = "U[:G]",
+	  .help = "started by root, go on as this user and group",
+	  .more = "Names or numbers; nobody (65534) if not given. Everything is opened before, by "
+	          "root. Has no effect with '--jail off'." },
+	{ .name = "dry-run",
+	  .type = OPT_FLAG,
+	  .group = GROUP_OTHER,
+	  .field = AT(dry_run),
+	  .help = "print the effective configuration as JSON; open nothing" },
+	{ .name = "check-host",
+	  .type = OPT_FLAG,
+	  .group = GROUP_OTHER,
+	  .field = AT(check_host),
+	  .help = "say whether an ordinary kernel can run on this host",
+	  .more = "Reports /dev/kvm, the kind of KVM, its capabilities and what a probe guest can "
+	          "do; "
+	          "status 0, or 77 when an ordinary kernel cannot run." },
+	{ .name = "version",
+	  .type = OPT_VERSION,
+	  .group = GROUP_OTHER,
+	  .help = "print the version" },
+	{ .name = "help",
+	  .letter = 'h',
+	  .type = OPT_HELP,
+	  .group = GROUP_OTHER,
+	  .help = "print this help" },
+};
+
+const unsigned options_n = ARRAY_SIZE(options);
+
+_Static_assert(ARRAY_SIZE(options) <= 64, "cli.c keeps a bit for each option");
+
+static bool same(const char *known, const char *name, size_t len)
+{
+	return known && strlen(known) == len && memcmp(known, name, len) == 0;
+}
+
+const struct opt *options_find(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < options_n; i++)
+		if (same(options[i].name, name, len) || same(options[i].alias, name, len))
+			return &options[i];
+	return NULL;
+}
+
+const struct opt *options_find_letter(char letter)
+{
+	for (unsigned i = 0; i < options_n; i++)
+		if (letter && options[i].letter == letter)
+			return &options[i];
+	return NULL;
+}
+
+#define NEAR_MAX 32 /* bytes; no option is that long */
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+	unsigned least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* Letters to insert, delete or replace (Levenshtein) between @a and @b, which are at most NEAR_MAX
+ * long; case does not count. */
+static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	unsigned row[NEAR_MAX + 1];
+
+	for (size_t j = 0; j <= b_len; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= a_len; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= b_len; j++) {
+			bool equal = tolower((unsigned char)a[i - 1]) == (unsigned char)b[j - 1];
+			unsigned above = row[j];
+
+			row[j] = min3(row[j - 1] + 1, above + 1, diagonal + !equal);
+			diagonal = above;
+		}
+	}
+	return row[b_len];
+}
+
+/* How far @name is from @known; a shortened name is as near as can be. */
+static unsigned remoteness(const char *name, size_t len, const char *known)
+{
+	if (len >= 3 && strncmp(known, name, len) == 0)
+		return 0;
+	return distance(name, len, known, strlen(known));
+}
+
+const char *options_nearest(const char *name, size_t len)
+{
+	const char *best = NULL;
+	unsigned best_distance = 1 + (unsigned)len / 4; /* further is another word */
+
+	if (len < 2 || len > NEAR_MAX)
+		return NULL;
+	for (unsigned i = 0; i < options_n; i++) {
+		const char *known[] = { options[i].name, options[i].alias };
+
+		for (unsigned k = 0; k < ARRAY_SIZE(known) && known[k]; k++) {
+			unsigned d = remoteness(name, len, known[k]);
+
+			if (best ? d < best_distance : d <= best_distance) {
+				best = known[k];
+				best_distance = d;
+			}
+		}
+	}
+	return best;
+}
+
+bool options_is_number(const struct opt *o)
+{
+	return o->type == OPT_UINT || o->type == OPT_SIZE || o->type == OPT_SECONDS;
+}
+
+static void number_size(uint64_t bytes, char ret[OPTIONS_NUMBER_MAX])
+{
+	static const char units[] = "KMGT";
+	unsigned u = 0;
+	uint64_t n = bytes / KiB;
+
+	while (n && n % 1024 == 0 && u + 2 < sizeof(units)) {
+		n /= 1024;
+		u++;
+	}
+	snprintf(ret, OPTIONS_NUMBER_MAX, "%" PRIu64 "%c", n, units[u]);
+}
+
+static void number_seconds(uint64_t ms, char ret[OPTIONS_NUMBER_MAX])
+{
+	int len =
+	        snprintf(ret, OPTIONS_NUMBER_MAX, "%" PRIu64 ".%03u", ms / MS, (unsigned)(ms % MS));
+
+	while (ret[len - 1] == '0')
+		ret[--len] = '\0';
+	if (ret[len - 1] == '.')
+		ret[len - 1] = '\0';
+}
+
+void options_number(const struct opt *o, uint64_t value, char ret[OPTIONS_NUMBER_MAX])
+{
+	if (o->type == OPT_SIZE)
+		number_size(value, ret);
+	else if (o->type == OPT_SECONDS)
+		number_seconds(value, ret);
+	else
+		snprintf(ret, OPTIONS_NUMBER_MAX, "%" PRIu64, value);
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/optval.h"
+
+#include "vmm/num.h"
+#include "vmm/optlist.h"
+#include "vmm/optnet.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE (4 * KiB)
+
+/* A value in a message: the beginning of a long one is enough to find it again. */
+#define SHOWN "'%.60s'"
+
+_Static_assert(sizeof(enum log_level) == sizeof(unsigned), "OPT_WORD stores an unsigned");
+
+static void *field(struct config *c, const struct opt *o)
+{
+	return (char *)c + o->field;
+}
+
+static int set_flag(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	*(bool *)field(c, o) = true;
+	return 0;
+}
+
+static int set_text(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	const char **slot = field(c, o);
+	unsigned *n = (unsigned *)((char *)c + o->count);
+
+	if (o->repeat == 0) {
+		*slot = value;
+		return 0;
+	}
+	if (*n == o->repeat)
+		return err_set(e, E2BIG, "given more than %u times", o->repeat);
+	slot[(*n)++] = value;
+	return 0;
+}
+
+static int set_path(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	if (!*value)
+		return err_set(e, EINVAL, "the file name is empty");
+	return set_text(c, o, value, e);
+}
+
+static int set_name(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	size_t len = strlen(value);
+
+	for (const char *s = value; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("-_.", *s))
+			return err_set(e, EINVAL,
+			               SHOWN " has a character other than letters, digits, - _ .",
+			               value);
+	if (len == 0 || len > o->max)
+		return err_set(e, ERANGE, SHOWN " has %zu characters, not 1 to %u", value, len,
+		               (unsigned)o->max);
+	return set_text(c, o, value, e);
+}
+
+/* Only the form: which features there are is known to the architecture. */
+static int set_cpu(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	const char *s = value;
+
+	if (strncmp(s, "host", 4) != 0 || (s[4] && s[4] != ','))
+		return err_set(e, EINVAL,
+		               SHOWN " is not a processor: write host, or host,-feature,+feature",
+		               value);
+	for (s += 4; *s; s += strcspn(s, ",")) {
+		s++;
+		if ((*s != '-' && *s != '+') || !isalnum((unsigned char)s[1]))
+			return err_set(e, EINVAL,
+			               "after 'host' each feature has a + or - before it, unlike "
+			               "'%.*s'",
+			               (int)strcspn(s, ","), s);
+	}
+	return set_text(c, o, value, e);
+}
+
+static int parse_number(enum opt_type type, const char *value, uint64_t *ret)
+{
+	if (type == OPT_SIZE)
+		return num_parse_size(value, MiB, ret);
+	if (type == OPT_SECONDS)
+		return num_parse_ms(value, ret);
+	return num_parse(value, ret);
+}
+
+static int set_number(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	static const char *const kind[OPT_N_TYPES] = {
+		[OPT_UINT] = "a whole number",
+		[OPT_SIZE] = "a size (a number of MiB, or with K, M, G or T)",
+		[OPT_SECONDS] = "a number of seconds",
+	};
+	char least[OPTIONS_NUMBER_MAX], most[OPTIONS_NUMBER_MAX];
+	uint64_t n = 0;
+	int r = parse_number(o->type, value, &n);
+
+	options_number(o, o->min, least);
+	options_number(o, o->max, most);
+	if (r == -EINVAL)
+		return err_set(e, EINVAL, SHOWN " is not %s from %s to %s", value, kind[o->type],
+		               least, most);
+	if (r < 0 || n < o->min || n > o->max)
+		return err_set(e, ERANGE, SHOWN " is out of range, %s to %s", value, least, most);
+	if (o->type == OPT_SIZE && n % PAGE != 0)
+		return err_set(e, EINVAL, SHOWN " is not whole pages of 4 KiB", value);
+	if (o->type == OPT_UINT)
+		*(unsigned *)field(c, o) = (unsigned)n;
+	else
+		*(uint64_t *)field(c, o) = n;
+	return 0;
+}
+
+static int set_word(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	char known[80] = "";
+
+	for (unsigned i = 0; o->words[i]; i++) {
+		size_t len = strlen(known);
+
+		if (strcmp(o->words[i], value) == 0) {
+			*(unsigned *)field(c, o) = i;
+			return 0;
+		}
+		snprintf(known + len, sizeof(known) - len, "%s%s", i ? ", " : "", o->words[i]);
+	}
+	return err_set(e, EINVAL, SHOWN " is not one of %s", value, known);
+}
+
+enum { DISK_PATH, DISK_RO, DISK_COW, DISK_SERIAL, DISK_CACHE, DISK_N_KEYS };
+
+static const struct optlist_key disk_keys[] = {
+	[DISK_PATH] = { .name = "path", .takes = OPTLIST_VALUE },
+	[DISK_RO] = { .name = "ro" },
+	[DISK_COW] = { .name = "cow" },
+	[DISK_SERIAL] = { .name = "serial", .takes = OPTLIST_VALUE },
+	[DISK_CACHE] = { .name = "cache", .takes = OPTLIST_VALUE },
+};
+
+static int check_serial(const char *serial, struct err *e)
+{
+	size_t len = strlen(serial);
+
+	for (const char *s = serial; *s; s++)
+		if (!isgraph((unsigned char)*s))
+			return err_set(e, EINVAL,
+			               "the serial number " SHOWN " is not printable ASCII",
+			               serial);
+	if (len == 0 || len > CONFIG_SERIAL_MAX)
+		return err_set(e, ERANGE,
+		               "the serial number " SHOWN " has %zu characters, not 1 to %u",
+		               serial, len, CONFIG_SERIAL_MAX);
+	return 0;
+}
+
+/* Whether the first item of a disk is "path=..." or "serial=..." rather than the path itself. */
+static bool disk_first_is_key(const char *item)
+{
+	for (unsigned k = 0; k < DISK_N_KEYS; k++) {
+		size_t len = strlen(disk_keys[k].name);
+
+		if (disk_keys[k].takes == OPTLIST_VALUE &&
+		    strncmp(item, disk_keys[k].name, len) == 0 && item[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* One key of a disk. */
+static int set_disk_key(struct config_disk *d, int k, const char *value, struct err *e)
+{
+	switch (k) {
+	case DISK_PATH:
+		d->path = value;
+		return 0;
+	case DISK_RO:
+		d->readonly = true;
+		return 0;
+	case DISK_COW:
+		d->cow = true;
+		return 0;
+	case DISK_CACHE:
+		if (strcmp(value, "unsafe") != 0)
+			return err_set(e, EINVAL, "cache=" SHOWN " is not cache=unsafe", value);
+		d->unsafe = true;
+		return 0;
+	default:
+		d->serial = value;
+		return check_serial(value, e);
+	}
+}
+
+/* Take PATH[,ro][,cow][,serial=S][,cache=unsafe] apart; @d->value is the text, cut in place. */
+static int parse_disk(struct config_disk *d, struct err *e)
+{
+	unsigned seen = 0;
+	char *rest = d->value, *item = optlist_next(&rest);
+
+	if (!disk_first_is_key(item)) {
+		d->path = item;
+		seen = 1U << DISK_PATH;
+		item = optlist_next(&rest);
+	}
+	for (; item; item = optlist_next(&rest)) {
+		const char *value = "";
+		int k = optlist_find(disk_keys, DISK_N_KEYS, &seen, item, &value, e);
+
+		int r = k < 0 ? k : set_disk_key(d, k, value, e);
+
+		if (r < 0)
+			return r;
+	}
+	if (!d->path || !*d->path)
+		return err_set(e, EINVAL, "the file name is missing");
+	if (d->readonly && d->cow)
+		return err_set(e, EINVAL,
+		               "'ro' and 'cow' do not go together: with 'cow' the image "
+		               "is only read, and the guest can write");
+	return 0;
+}
+
+static int set_disk(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	struct config_disk d = { 0 };
+	unsigned at = c->n_disks;
+	int r;
+
+	if (c->n_disks == CONFIG_DISKS_MAX)
+		return err_set(e, E2BIG, "a VM has at most %d disks, the root included",
+		               CONFIG_DISKS_MAX);
+	d.value = strdup(value);
+	r = d.value ? parse_disk(&d, e) : err_set(e, ENOMEM, "no memory for its value");
+	if (r < 0) {
+		free(d.value);
+		return r;
+	}
+	if (o->type == OPT_ROOT) {
+		at = 0;
+		memmove(c->disk + 1, c->disk, c->n_disks * sizeof(c->disk[0]));
+		c->has_root = true;
+	}
+	c->disk[at] = d;
+	c->n_disks++;
+	return 0;
+}
+
+static int set_net(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	struct config_net net;
+	int r;
+
+	(void)o;
+	if (c->n_nets == CONFIG_NETS_MAX)
+		return err_set(e, E2BIG, "a VM has at most %d network cards", CONFIG_NETS_MAX);
+	r = optnet_parse(&net, value, e);
+	if (r == 0)
+		c->net[c->n_nets++] = net;
+	return r;
+}
+
+/* The number of PREFIX "fd=N". */
+static int parse_fd(const char *value, unsigned least, int *ret)
+{
+	uint64_t fd;
+
+	if (num_parse(value + strlen("fd="), &fd) < 0 || fd < least || fd > INT_MAX)
+		return -EINVAL;
+	*ret = (int)fd;
+	return 0;
+}
+
+static const struct optlist_key where_keys[] = {
+	[WHERE_NONE] = { .name = "none" },
+	[WHERE_STDIO] = { .name = "stdio" },
+	[WHERE_FILE] = { .name = "file", .takes = OPTLIST_VALUE },
+	[WHERE_UNIX] = { .name = "unix", .takes = OPTLIST_VALUE },
+	[WHERE_PTY] = { .name = "pty" },
+	[WHERE_FD] = { .name = "fd", .takes = OPTLIST_VALUE },
+};
+
+/* Take stdio|none|file=PATH|... apart; @w->value is the text, cut in place. */
+static int parse_where(struct config_where *w, const char *value, struct err *e)
+{
+	unsigned seen = 0;
+	char *rest = w->value, *item = optlist_next(&rest);
+	int kind = optlist_find(where_keys, ARRAY_SIZE(where_keys), &seen, item, &w->path, NULL);
+
+	if (kind < 0)
+		return err_set(e, EINVAL,
+		               SHOWN " is not stdio, none, file=PATH, unix=PATH, pty or fd=N",
+		               value);
+	if (rest)
+		return err_set(e, EINVAL,
+		               "unexpected " SHOWN " (a comma inside a name is written twice)",
+		               rest);
+	w->kind = (enum config_where_kind)kind;
+	if (w->kind == WHERE_FD) {
+		w->path = NULL;
+		return parse_fd(value, STDIN_FILENO, &w->fd) < 0
+		               ? err_set(e, EINVAL, SHOWN " is not a descriptor", value)
+		               : 0;
+	}
+	if (w->path && !*w->path)
+		return err_set(e, EINVAL, "the file name is empty");
+	return 0;
+}
+
+enum { VSOCK_CID, VSOCK_SOCKET, VSOCK_N_KEYS };
+
+static const struct optlist_key vsock_keys[] = {
+	[VSOCK_CID] = { .name = "cid", .takes = OPTLIST_VALUE },
+	[VSOCK_SOCKET] = { .name = "socket", .takes = OPTLIST_VALUE },
+};
+
+#define CID_MIN 3 /* below are the hypervisor, this machine and the host */
+#define CID_MAX (UINT32_MAX - 1) /* above is "any" */
+
+static int parse_cid(const char *value, uint32_t *ret, struct err *e)
+{
+	uint64_t n;
+
+	if (num_parse(value, &n) < 0 || n < CID_MIN || n > CID_MAX)
+		return err_set(e, ERANGE, "cid " SHOWN " is not a number from %u to %u", value,
+		               CID_MIN, CID_MAX);
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+/* Take cid=N,socket=PATH apart; @v->value is the text, cut in place. */
+static int parse_vsock(struct config_vsock *v, struct err *e)
+{
+	unsigned seen = 0;
+	char *rest = v->value, *item;
+
+	while ((item = optlist_next(&rest))) {
+		const char *value = NULL;
+		int k = optlist_find(vsock_keys, VSOCK_N_KEYS, &seen, item, &value, e);
+
+		if (k == VSOCK_CID)
+			k = parse_cid(value, &v->cid, e);
+		else if (k == VSOCK_SOCKET)
+			v->socket = value;
+		if (k < 0)
+			return k;
+	}
+	if (!v->cid || !v->socket || !*v->socket)
+		return err_set(e, EINVAL, "both 'cid=N' and 'socket=PATH' are needed");
+	return 0;
+}
+
+static int set_vsock(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	struct config_vsock v = { .value = strdup(value) };
+	int r = v.value ? parse_vsock(&v, e) : err_set(e, ENOMEM, "no memory for its value");
+
+	(void)o;
+	if (r < 0) {
+		free(v.value);
+		return r;
+	}
+	free(c->vsock.value);
+	c->vsock = v;
+	return 0;
+}
+
+static int set_where(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	struct config_where w = { .value = strdup(value) }, *where = field(c, o);
+	int r = w.value ? parse_where(&w, value, e) : err_set(e, ENOMEM, "no memory for its value");
+
+	if (r < 0) {
+		free(w.value);
+		return r;
+	}
+	free(where->value);
+	*where = w;
+	return 0;
+}
+
+static int set_result(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	uint64_t fd;
+
+	if (strncmp(value, "fd=", 3) != 0)
+		return set_path(c, o, value, e);
+	if (num_parse(value + 3, &fd) < 0 || fd == 0 || fd > INT_MAX)
+		return err_set(e, EINVAL, SHOWN " is not a descriptor to write to: fd=1 or above",
+		               value);
+	c->result_fd = (int)fd;
+	return 0;
+}
+
+static int set_control(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	struct config_control control = { .fd = -1 };
+
+	if (c->n_control == o->repeat)
+		return err_set(e, E2BIG, "given more than %u times", o->repeat);
+	if (strncmp(value, "fd=", 3) != 0)
+		control.path = value;
+	else if (parse_fd(value, STDERR_FILENO + 1, &control.fd) < 0)
+		return err_set(e, EINVAL, SHOWN " is not a descriptor of a socket: fd=3 or above",
+		               value);
+	if (control.path && !*control.path)
+		return err_set(e, EINVAL, "the file name is empty");
+	c->control[c->n_control++] = control;
+	return 0;
+}
+
+static int set_escape(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	int *key = field(c, o);
+
+	if (strcmp(value, "none") == 0)
+		*key = -1;
+	else if (value[0] == '^' && isalpha((unsigned char)value[1]) && !value[2])
+		*key = toupper((unsigned char)value[1]) - '@';
+	else
+		return err_set(e, EINVAL, SHOWN " is not ^ with a letter, or none", value);
+	return 0;
+}
+
+typedef int optval_setter(struct config *c, const struct opt *o, const char *value, struct err *e);
+
+static optval_setter *const setters[OPT_N_TYPES] = {
+	[OPT_FLAG] = set_flag,     [OPT_TEXT] = set_text,       [OPT_PATH] = set_path,
+	[OPT_NAME] = set_name,     [OPT_CPU] = set_cpu,         [OPT_UINT] = set_number,
+	[OPT_SIZE] = set_number,   [OPT_SECONDS] = set_number,  [OPT_WORD] = set_word,
+	[OPT_DISK] = set_disk,     [OPT_ROOT] = set_disk,       [OPT_WHERE] = set_where,
+	[OPT_VSOCK] = set_vsock,   [OPT_CONTROL] = set_control, [OPT_RESULT] = set_result,
+	[OPT_ESCAPE] = set_escape, [OPT_NET] = set_net,
+};
+
+int optval_set(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	return setters[o->type](c, o, value, e);
+}
+
+int optval_defaults(struct config *ret, struct err *e)
+{
+	int r = 0;
+
+	*ret = (struct config){ .result_fd = -1 };
+	for (unsigned i = 0; i < options_n && r == 0; i++)
+		if (options[i].def)
+			r = optval_set(ret, &options[i], options[i].def, e);
+	return r;
+}
