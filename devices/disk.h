@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVICES_DISK_H
+#define DEVICES_DISK_H
+
+#include "vmm/config.h"
+#include "vmm/err.h"
+
+#include <stdbool.h>
+
+/*
+ * Where a disk's sectors are kept: a raw image file or a block device of the host. Offsets and
+ * lengths are the caller's to bound; the size is the one found at open and never changes.
+ */
+
+#define DISK_SECTOR 512 /* bytes; the unit of virtio-blk whatever the block size */
+
+struct disk {
+	const char *path; /* for messages; the configuration's string */
+	int fd; /* -1: closed */
+	bool readonly; /* opened so */
+	bool punches; /* the host can give a range back */
+	uint64_t sectors; /* at least 1 */
+	uint32_t logical; /* block size in bytes; power of two, 512 to 4096 */
+	uint32_t physical; /* block size in bytes; power of two, at least @logical */
+	uint32_t io_min, io_opt; /* preferred request sizes in bytes; 0: not known */
+};
+
+/**
+ * disk_open() - Open, lock and measure an image or a block device
+ * @ret: Set only on success
+ * @cfg: What the user asked for; its strings outlive the disk
+ * @e:   Says why not
+ *
+ * A disk that is written to is locked exclusively, one that is read only or copied on write is
+ * shared with other readers: open file description locks, which QEMU heeds too. A file system that
+ * has no locks costs a warning.
+ *
+ * The bytes of a raw disk are the guest's, so they never decide alone whether the next start
+ * works: an image that begins like a qcow2 (VMDK, ...) is refused if its name says the same, and
+ * is used as it is, with a warning, if not.
+ *
+ * Context: set-up; blocks.
+ * Return:  0; disk_close() undoes it.
+ * Errors:  -EISDIR, -EINVAL wrong kind of file, size or format; -EBUSY in use by another process
+ *          or given twice; what open(2), fstat(2) and the device's ioctls return.
+ */
+int disk_open(struct disk *ret, const struct config_disk *cfg, struct err *e) MUST_CHECK;
+
+/**
+ * disk_close() - Close the descriptor, which gives up the lock
+ * @d: fd -1 if not open
+ */
+void disk_close(struct disk *d);
+
+#endif /* DEVICES_DISK_H */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEVICES_VIRTIO_BLK_H
+#define DEVICES_VIRTIO_BLK_H
+
+#include "devices/virtio_dev.h"
+#include "vmm/config.h"
+
+/*
+ * virtio-blk: one disk of the guest. Reads, writes, flushes and tells its name; data go between
+ * guest memory and the host's storage without a copy of ours.
+ */
+
+struct virtio_blk;
+
+/**
+ * virtio_blk_new() - Open a disk and make a device of it
+ * @ret:   Set only on success
+ * @cfg:   What the user asked for; its strings outlive the device
+ * @index: Number of the disk from 0: "blk0" in messages
+ * @loop:  Loop of the thread that serves it, which several disks may share; NULL for the caller's
+ * @e:     Says why not
+ *
+ * Context: set-up; blocks, allocates.
+ * Return:  0; virtio_blk_free() undoes it.
+ * Errors:  -ENOMEM; those of disk_open() and virtio_dev_init().
+ */
+int virtio_blk_new(struct virtio_blk **ret, const struct config_disk *cfg, unsigned index,
+                   struct loop *loop, struct err *e) MUST_CHECK;
+
+/**
+ * virtio_blk_free() - Close the disk, which unlocks it, and free the device
+ * @b: May be NULL; its thread no longer runs
+ */
+void virtio_blk_free(struct virtio_blk *b);
+
+/**
+ * virtio_blk_dev() - What the transport drives
+ * @b: Device; owns the result
+ *
+ * Return: The common part; never NULL.
+ */
+struct virtio_dev *virtio_blk_dev(struct virtio_blk *b);
+
+/**
+ * virtio_blk_bytes() - Size of the disk
+ * @b: Device
+ *
+ * Context: any thread.
+ * Return:  Bytes.
+ */
+uint64_t virtio_blk_bytes(const struct virtio_blk *b);
+
+#endif /* DEVICES_VIRTIO_BLK_H */
