@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/control_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+
+#define BACKLOG 64 /* connections that have not been accepted yet */
+
+/* Bytes of the last part of a long path. A socket's address has 107: beyond that the folder's
+ * descriptor stands for the folder. */
+#define NAME_MAX_BYTES 80
+
+/* The address of a file in a folder that is open. */
+struct place {
+	int dir_fd;
+	const char *path; /* for messages */
+	const char *name; /* in the folder */
+	struct sockaddr_un addr;
+};
+
+static int find_place(struct place *p, const char *path, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	CLEANUP_FREE char *dir = NULL;
+
+	*p = (struct place){ .dir_fd = -1, .path = path, .name = slash ? slash + 1 : path };
+	p->addr.sun_family = AF_UNIX;
+	if (!*p->name)
+		return err_set(e, EINVAL, "'%.100s' is not the name of a socket", path);
+	if (strlen(path) >= sizeof(p->addr.sun_path) && strlen(p->name) > NAME_MAX_BYTES)
+		return err_set(e, ENAMETOOLONG,
+		               "cannot listen on '%.100s': its name has more than %d bytes", path,
+		               NAME_MAX_BYTES);
+	dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	if (!dir)
+		return err_errno(e, ENOMEM, "cannot listen on '%.100s'", path);
+	p->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (p->dir_fd < 0) /* a folder that may be searched, but not listed */
+		p->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (p->dir_fd < 0)
+		return err_errno(e, errno, "cannot listen on '%.100s'", path);
+	if (strlen(path) < sizeof(p->addr.sun_path))
+		memcpy(p->addr.sun_path, path, strlen(path) + 1);
+	else
+		(void)snprintf(p->addr.sun_path, sizeof(p->addr.sun_path), "/proc/self/fd/%d/%s",
+		               p->dir_fd, p->name);
+	return 0;
+}
+
+static const struct sockaddr *address(const struct place *p)
+{
+	return (const struct sockaddr *)&p->addr;
+}
+
+#define LOCK_TRIES   100
+#define LOCK_WAIT_NS 10000000
+
+/*
+ * Between "nobody listens" and "this is ours now" no other VM may think the same. The lock is that
+ * of the folder, which needs no file of its own; somebody who holds it for other reasons, or a file
+ * system without locks, only costs the protection.
+ */
+static void lock_place(const struct place *p)
+{
+	for (unsigned i = 0; i < LOCK_TRIES; i++) {
+		if (flock(p->dir_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			return;
+		(void)nanosleep(&(struct timespec){ .tv_nsec = LOCK_WAIT_NS }, NULL);
+	}
+}
+
+/* Somebody listens there: say who. */
+static int in_use(const struct place *p, int fd, struct err *e)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid > 0)
+		return err_set(e, EADDRINUSE,
+		               "cannot listen on '%.100s': process %d does, maybe another VM",
+		               p->path, (int)peer.pid);
+	return err_set(e, EADDRINUSE, "cannot listen on '%.100s': another process does", p->path);
+}
+
+/* Remove what stands at the place, if that is the socket of a process that has gone. */
+static int take_over(const struct place *p, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	struct stat st;
+
+	if (fstatat(p->dir_fd, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0
+		                       : err_errno(e, errno, "cannot listen on '%.100s'", p->path);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(
+		        e, EEXIST,
+		        "cannot listen on '%.100s': it exists and is not a socket; remove it, "
+		        "or use another name",
+		        p->path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_errno(e, errno, "cannot make a socket");
+	if (connect(fd, address(p), sizeof(p->addr)) == 0)
+		return in_use(p, fd, e);
+	if (errno == EAGAIN || errno == EPROTOTYPE) /* its queue is full, or another kind listens */
+		return in_use(p, -1, e);
+	if (errno != ECONNREFUSED && errno != ENOENT)
+		return err_errno(e, errno, "cannot tell whether '%.100s' is in use", p->path);
+	if (unlinkat(p->dir_fd, p->name, 0) < 0 && errno != ENOENT)
+		return err_errno(e, errno, "cannot remove '%.100s', which nobody listens on",
+		                 p->path);
+	return 0;
+}
+
+static int bind_here(const struct place *p, struct err *e)
+{
+	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return err_errno(e, errno, "cannot make a socket");
+	/* The file gets the mode of the socket. */
+	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0 || bind(fd, address(p), sizeof(p->addr)) < 0 ||
+	    listen(fd, BACKLOG) < 0)
+		return err_errno(e, errno, "cannot listen on '%.100s'", p->path);
+	return fd_take(&fd);
+}
+
+int control_socket_listen(const char *path, struct err *e)
+{
+	struct place p;
+	int r = find_place(&p, path, e);
+
+	if (r == 0) {
+		lock_place(&p);
+		r = take_over(&p, e);
+	}
+	if (r == 0)
+		r = bind_here(&p, e);
+	fd_close(&p.dir_fd);
+	return r;
+}
+
+int control_socket_inherit(int fd, bool *ret_listens, struct err *e)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(int);
+	int type, listens;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+		return errno == EBADF
+		               ? err_set(e, EBADF, "--control fd=%d: no such descriptor is open",
+		                         fd)
+		               : err_set(e, EINVAL, "--control fd=%d: this is not a socket", fd);
+	len = sizeof(int);
+	if (type != SOCK_STREAM || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0)
+		return err_set(e, EINVAL, "--control fd=%d: this is not a stream socket", fd);
+	len = sizeof(peer);
+	if (!listens && getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
+		return err_set(e, ENOTCONN,
+		               "--control fd=%d: this socket neither listens nor is connected", fd);
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	    (listens && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0))
+		return err_errno(e, errno, "--control fd=%d", fd);
+	*ret_listens = listens;
+	return 0;
+}
+
+/* What the kernel shows for a user that this namespace does not know. */
+#define NO_NUMBER 65534
+
+bool control_socket_is_friend(int fd, unsigned uid)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	return peer.uid == uid || peer.uid == 0 || peer.uid == NO_NUMBER;
+}

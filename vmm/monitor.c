@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/monitor.h"
+
+#include "vmm/machine.h"
+
+#include <errno.h>
+
+static void resume(struct machine *m)
+{
+	m->monitor.state = MONITOR_RUNNING;
+	m->monitor.cont_asked = false;
+	vcpus_resume(&m->vcpus);
+	qmp_resumed(&m->monitor.qmp);
+}
+
+/* Perhaps all vCPUs are out of the guest; also comes when they are made, and for stops of old. */
+static void on_parked(struct loop_source *s, uint32_t events)
+{
+	struct monitor *mon = container_of(s, struct monitor, parked);
+	struct machine *m = container_of(mon, struct machine, monitor);
+	uint64_t count;
+
+	(void)events;
+	if (read(s->fd, &count, sizeof(count)) < 0)
+		return;
+	if (mon->state != MONITOR_STOPPING || !vcpus_are_parked(&m->vcpus))
+		return;
+	mon->state = MONITOR_PAUSED;
+	qmp_stopped(&mon->qmp);
+	if (mon->cont_asked)
+		resume(m);
+}
+
+static enum qmp_status get_status(void *vm)
+{
+	static const enum qmp_status status[] = {
+		[MONITOR_PRELAUNCH] = QMP_PRELAUNCH, [MONITOR_RUNNING] = QMP_RUNNING,
+		[MONITOR_STOPPING] = QMP_RUNNING,    [MONITOR_PAUSED] = QMP_PAUSED,
+		[MONITOR_ENDED] = QMP_SHUTDOWN,
+	};
+	const struct machine *m = vm;
+
+	return status[m->monitor.state];
+}
+
+static bool stop(void *vm)
+{
+	struct machine *m = vm;
+
+	if (m->monitor.state == MONITOR_RUNNING) {
+		m->monitor.state = MONITOR_STOPPING;
+		vcpus_park(&m->vcpus);
+	}
+	return m->monitor.state != MONITOR_STOPPING;
+}
+
+static bool cont(void *vm)
+{
+	struct machine *m = vm;
+
+	switch (m->monitor.state) {
+	case MONITOR_STOPPING:
+		m->monitor.cont_asked = true;
+		return false;
+	case MONITOR_PRELAUNCH:
+	case MONITOR_PAUSED:
+		resume(m);
+		return true;
+	case MONITOR_RUNNING:
+	case MONITOR_ENDED:
+		break;
+	}
+	return true;
+}
+
+static void powerdown(void *vm)
+{
+	monitor_press_button(vm);
+}
+
+static void end(void *vm, enum qmp_end how)
+{
+	struct machine *m = vm;
+
+	if (m->monitor.state == MONITOR_ENDED) {
+		/* The guest has ended, and its output waits for a reader who does not read. */
+		consoles_abandon(&m->consoles);
+		return;
+	}
+	m->monitor.reset_asked = how == QMP_END_RESET;
+	ending_request(&m->run.ending,
+	               (struct stop){ .reason = how == QMP_END_RESET ? STOP_REBOOT : STOP_QUIT });
+}
+
+static pid_t cpu_thread(void *vm, unsigned cpu)
+{
+	const struct machine *m = vm;
+
+	return m->vcpus.cpu[cpu].tid;
+}
+
+static uint64_t disk_bytes(void *vm, unsigned disk)
+{
+	const struct machine *m = vm;
+
+	return virtio_blk_bytes(m->slot[disk].blk);
+}
+
+static const struct qmp_vm_ops ops = {
+	.status = get_status,
+	.stop = stop,
+	.cont = cont,
+	.powerdown = powerdown,
+	.end = end,
+	.cpu_thread = cpu_thread,
+	.disk_bytes = disk_bytes,
+};
+
+int monitor_create(struct machine *m, struct err *e)
+{
+	struct monitor *mon = &m->monitor;
+
+	qmp_init(&mon->qmp, m->cfg, &ops, m);
+	return control_create(&mon->control, &mon->qmp, &m->loop, &m->caretaker, e);
+}
+
+void monitor_destroy(struct machine *m)
+{
+	control_destroy(&m->monitor.control);
+	qmp_fini(&m->monitor.qmp);
+}
+
+int monitor_start(struct machine *m)
+{
+	struct monitor *mon = &m->monitor;
+	int r;
+
+	mon->parked = (struct loop_source){ .fd = m->vcpus.parked_fd, .ready = on_parked };
+	r = loop_add(&m->loop, &mon->parked, EPOLLIN);
+	if (r < 0 || m->cfg->paused)
+		return r;
+	mon->state = MONITOR_RUNNING;
+	vcpus_release(&m->vcpus);
+	return 0;
+}
+
+void monitor_press_button(struct machine *m)
+{
+	power_button_press(&m->chips.power);
+	qmp_powerdown(&m->monitor.qmp);
+}
+
+void monitor_panicked(struct machine *m)
+{
+	qmp_panicked(&m->monitor.qmp, false);
+}
+
+/* The reason of an end in QEMU's words, and whether it was the guest's. */
+static const struct {
+	const char *name;
+	bool guest;
+} reasons[] = {
+	[STOP_NONE] = { "none", false },          [STOP_POWEROFF] = { "guest-shutdown", true },
+	[STOP_REBOOT] = { "guest-reset", true },  [STOP_PANIC] = { "guest-panic", true },
+	[STOP_EXIT] = { "guest-shutdown", true }, [STOP_TIMEOUT] = { "host-signal", false },
+	[STOP_SIGNAL] = { "host-signal", false }, [STOP_QUIT] = { "host-qmp-quit", false },
+	[STOP_ERROR] = { "host-error", false },
+};
+
+_Static_assert(ARRAY_SIZE(reasons) == STOP_N_REASONS, "every reason has QEMU's name");
+
+void monitor_ended(struct machine *m)
+{
+	struct monitor *mon = &m->monitor;
+	enum stop_reason why = ending_get(&m->run.ending).reason;
+
+	if (why == STOP_REBOOT && m->chips.panic_watch.panicked)
+		why = STOP_PANIC;
+	mon->state = MONITOR_ENDED;
+	if (why == STOP_PANIC && !m->run.panicked)
+		qmp_panicked(&mon->qmp, true);
+	if (why == STOP_REBOOT && mon->reset_asked)
+		qmp_ended(&mon->qmp, false, "host-qmp-system-reset");
+	else
+		qmp_ended(&mon->qmp, reasons[why].guest, reasons[why].name);
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/qmp_commands.h"
+
+#include "vmm/jsontext.h"
+#include "vmm/qmp_block.h"
+#include "vmm/qmp_hmp.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The version of QEMU whose words and shapes these are. */
+#define LIKE_MAJOR 7
+#define LIKE_MINOR 2
+#define LIKE_MICRO 22
+
+#define CHARDEV_NAME 4200 /* bytes: a path and what stands around it */
+
+/* Handlers return a new reference; json_pack() takes over what "o" stands for, also when it fails,
+ * and gives NULL for NULL. */
+
+json_t *qmp_commands_version(void)
+{
+	return json_pack("{s:{s:i, s:i, s:i}, s:s}", "qemu", "micro", LIKE_MICRO, "minor",
+	                 LIKE_MINOR, "major", LIKE_MAJOR, "package", "vmm-" VMM_VERSION);
+}
+
+/* Nobody is in the way of a second client: each has its own negotiation. */
+json_t *qmp_commands_negotiate(struct qmp_call *c)
+{
+	const json_t *enable = json_object_get(c->args, "enable");
+	size_t i;
+
+	if (c->session->negotiated)
+		return qmp_call_fail(
+		        c, QMP_COMMAND_NOT_FOUND,
+		        "Capabilities negotiation is already complete, command ignored");
+	for (i = 0; i < json_array_size(enable); i++) {
+		const char *name = json_string_value(json_array_get(enable, i));
+
+		if (!name)
+			return qmp_call_fail(
+			        c, QMP_GENERIC_ERROR,
+			        "Invalid parameter type for 'enable[%zu]', expected: string", i);
+		if (strcmp(name, "oob") != 0)
+			return qmp_call_fail(
+			        c, QMP_GENERIC_ERROR,
+			        "Parameter 'enable[%zu]' does not accept value '%.100s'", i, name);
+	}
+	c->session->oob = i > 0;
+	c->session->negotiated = true;
+	return json_object();
+}
+
+static enum qmp_status status(const struct qmp_call *c)
+{
+	return c->qmp->ops->status(c->qmp->vm);
+}
+
+json_t *qmp_commands_stop(struct qmp_call *c)
+{
+	return c->qmp->ops->stop(c->qmp->vm) ? json_object() : qmp_call_wait(c, QMP_WAIT_STOP);
+}
+
+json_t *qmp_commands_cont(struct qmp_call *c)
+{
+	return c->qmp->ops->cont(c->qmp->vm) ? json_object() : qmp_call_wait(c, QMP_WAIT_CONT);
+}
+
+json_t *qmp_commands_powerdown(struct qmp_call *c)
+{
+	c->qmp->ops->powerdown(c->qmp->vm);
+	return json_object();
+}
+
+static json_t *end(struct qmp_call *c, enum qmp_end how)
+{
+	bool ends_already = status(c) == QMP_SHUTDOWN;
+
+	c->qmp->ops->end(c->qmp->vm, how);
+	return ends_already ? json_object() : qmp_call_wait(c, QMP_WAIT_END);
+}
+
+json_t *qmp_commands_reset(struct qmp_call *c)
+{
+	return end(c, QMP_END_RESET);
+}
+
+json_t *qmp_commands_quit(struct qmp_call *c)
+{
+	return end(c, QMP_END_QUIT);
+}
+
+static json_t *query_version(struct qmp_call *c)
+{
+	(void)c;
+	return qmp_commands_version();
+}
+
+static json_t *query_status(struct qmp_call *c)
+{
+	enum qmp_status now = status(c);
+
+	return json_pack("{s:s, s:b, s:b}", "status", qmp_status_names[now], "singlestep", 0,
+	                 "running", now == QMP_RUNNING);
+}
+
+static json_t *query_name(struct qmp_call *c)
+{
+	const char *name = c->qmp->cfg->name;
+
+	return name ? json_pack("{s:o}", "name", jsontext_new(name)) : json_object();
+}
+
+static json_t *query_uuid(struct qmp_call *c)
+{
+	(void)c;
+	return json_pack("{s:s}", "UUID", "00000000-0000-0000-0000-000000000000");
+}
+
+static json_t *query_kvm(struct qmp_call *c)
+{
+	(void)c;
+	return json_pack("{s:b, s:b}", "enabled", 1, "present", 1);
+}
+
+static json_t *query_target(struct qmp_call *c)
+{
+	(void)c;
+	return json_pack("{s:s}", "arch", VMM_ARCH);
+}
+
+static json_t *query_memory(struct qmp_call *c)
+{
+	return json_pack("{s:I, s:i}", "base-memory", (json_int_t)c->qmp->cfg->memory,
+	                 "plugged-memory", 0);
+}
+
+/* What is known of one vCPU, in the shape of today. */
+static json_t *show_cpu(struct qmp_call *c, unsigned i)
+{
+	char path[48];
+
+	(void)snprintf(path, sizeof(path), "/machine/unattached/device[%u]", i);
+	return json_pack("{s:I, s:{s:i, s:i, s:i}, s:s, s:i, s:s}", "thread-id",
+	                 (json_int_t)c->qmp->ops->cpu_thread(c->qmp->vm, i), "props", "core-id", 0,
+	                 "thread-id", 0, "socket-id", (int)i, "qom-path", path, "cpu-index", (int)i,
+	                 "target", VMM_ARCH);
+}
+
+/* In the shape of QEMU before version 6, which Ganeti and go-qemu ask for. */
+static json_t *show_cpu_of_old(struct qmp_call *c, unsigned i)
+{
+	return json_pack("{s:i, s:b, s:b, s:s, s:I}", "CPU", (int)i, "current", i == 0, "halted", 0,
+	                 "arch", "other", "thread_id",
+	                 (json_int_t)c->qmp->ops->cpu_thread(c->qmp->vm, i));
+}
+
+static json_t *list_cpus(struct qmp_call *c, json_t *(*show)(struct qmp_call *c, unsigned i))
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; list && i < c->qmp->cfg->cpus; i++) {
+		if (json_array_append_new(list, show(c, i)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static json_t *query_cpus_fast(struct qmp_call *c)
+{
+	return list_cpus(c, show_cpu);
+}
+
+static json_t *query_cpus(struct qmp_call *c)
+{
+	return list_cpus(c, show_cpu_of_old);
+}
+
+/* The whole configuration of a character device in one word, as QEMU's users know it. */
+static json_t *show_chardev(const char *label, const char *kind, const char *path)
+{
+	char name[CHARDEV_NAME];
+
+	(void)snprintf(name, sizeof(name), kind, path ? path : "");
+	return json_pack("{s:b, s:o, s:s}", "frontend-open", 1, "filename", jsontext_new(name),
+	                 "label", label);
+}
+
+static json_t *show_serial(const struct config_where *where)
+{
+	static const char *const kinds[] = {
+		[WHERE_NONE] = "null%s",
+		[WHERE_STDIO] = "stdio%s",
+		[WHERE_FILE] = "file:%s",
+	};
+
+	return show_chardev("serial0", kinds[where->kind], where->path);
+}
+
+static json_t *show_control(const struct config_control *control, unsigned i)
+{
+	char label[32];
+
+	(void)snprintf(label, sizeof(label), "compat_monitor%u", i);
+	return show_chardev(label, control->path ? "unix:%s,server=on" : "fd%s", control->path);
+}
+
+static json_t *query_chardev(struct qmp_call *c)
+{
+	const struct config *cfg = c->qmp->cfg;
+	json_t *list = json_array();
+	int r = 0;
+
+	if (cfg->serial.kind != WHERE_NONE)
+		r = json_array_append_new(list, show_serial(&cfg->serial));
+	for (unsigned i = 0; i < cfg->n_control && r == 0; i++)
+		r = json_array_append_new(list, show_control(&cfg->control[i], i));
+	if (r == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+/* What this machine never has. */
+static json_t *query_empty_list(struct qmp_call *c)
+{
+	(void)c;
+	return json_array();
+}
+
+static json_t *query_migrate(struct qmp_call *c)
+{
+	(void)c;
+	return json_object();
+}
+
+static json_t *query_balloon(struct qmp_call *c)
+{
+	return qmp_call_fail(c, QMP_DEVICE_NOT_ACTIVE, "No balloon device has been activated");
+}
+
+/* [{"name": ...}], without any more said. */
+static int add_name(json_t *list, const char *name)
+{
+	return json_array_append_new(list, json_pack("{s:s}", "name", name));
+}
+
+static const char *const events[] = {
+	"GUEST_PANICKED", "POWERDOWN", "RESUME", "SHUTDOWN", "STOP",
+};
+
+static json_t *query_events(struct qmp_call *c)
+{
+	json_t *list = json_array();
+
+	(void)c;
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+		if (add_name(list, events[i]) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+/* The oldest descriptor that came in. Returns -1 with @c failed. */
+static int take_fd(struct qmp_call *c)
+{
+	int fd = qmp_session_take_fd(c->session);
+
+	if (fd < 0)
+		qmp_call_fail(c, QMP_GENERIC_ERROR, "No file descriptor supplied via SCM_RIGHTS");
+	return fd;
+}
+
+static json_t *not_kept(struct qmp_call *c, int r)
+{
+	return qmp_call_fail(c, QMP_GENERIC_ERROR, "The file descriptor cannot be kept: %s",
+	                     r == -ENOSPC ? "there are too many" : strerror(-r));
+}
+
+static json_t *getfd(struct qmp_call *c)
+{
+	const char *name = qmp_call_text(c, "fdname");
+	CLEANUP_FD int fd = take_fd(c);
+	int r;
+
+	if (fd < 0)
+		return NULL;
+	if (isdigit((unsigned char)name[0]))
+		return qmp_call_fail(c, QMP_GENERIC_ERROR,
+		                     "Parameter 'fdname' expects a name not starting with a digit");
+	r = qmp_fds_put_named(&c->qmp->fds, name, fd);
+	if (r < 0)
+		return not_kept(c, r);
+	(void)fd_take(&fd);
+	return json_object();
+}
+
+static json_t *closefd(struct qmp_call *c)
+{
+	const char *name = qmp_call_text(c, "fdname");
+
+	if (qmp_fds_close_named(&c->qmp->fds, name) == 0)
+		return json_object();
+	return qmp_call_fail(c, QMP_GENERIC_ERROR, "File descriptor named '%.100s' not found",
+	                     name);
+}
+
+static json_t *add_fd(struct qmp_call *c)
+{
+	int64_t set = qmp_call_number(c, "fdset-id", -1);
+	CLEANUP_FD int fd = take_fd(c);
+	int number = fd;
+
+	if (fd < 0)
+		return NULL;
+	if (set < 0 && json_object_get(c->args, "fdset-id"))
+		return qmp_call_fail(c, QMP_GENERIC_ERROR,
+		                     "Parameter 'fdset-id' expects a non-negative value");
+	set = qmp_fds_put_in_set(&c->qmp->fds, set, qmp_call_text(c, "opaque"), fd);
+	if (set < 0)
+		return not_kept(c, (int)set);
+	(void)fd_take(&fd);
+	return json_pack("{s:i, s:I}", "fd", number, "fdset-id", (json_int_t)set);
+}
+
+static json_t *remove_fd(struct qmp_call *c)
+{
+	int64_t set = qmp_call_number(c, "fdset-id", -1), fd = qmp_call_number(c, "fd", -1);
+
+	if (qmp_fds_close_in_set(&c->qmp->fds, set, fd) == 0)
+		return json_object();
+	if (fd < 0)
+		return qmp_call_fail(c, QMP_GENERIC_ERROR,
+		                     "File descriptor named 'fdset-id:%jd' not found",
+		                     (intmax_t)set);
+	return qmp_call_fail(c, QMP_GENERIC_ERROR,
+	                     "File descriptor named 'fdset-id:%jd, fd:%jd' not found",
+	                     (intmax_t)set, (intmax_t)fd);
+}
+
+static json_t *query_fdsets(struct qmp_call *c)
+{
+	return qmp_fds_list(&c->qmp->fds);
+}
+
+static qmp_handler query_commands;
+
+static const struct qmp_command commands[] = {
+	{ .name = "add-fd",
+	  .run = add_fd,
+	  .arg = { { .name = "fdset-id", .type = QMP_INTEGER, .optional = true },
+	           { .name = "opaque", .type = QMP_STRING, .optional = true } } },
+	{ .name = "closefd", .run = closefd, .arg = { { .name = "fdname", .type = QMP_STRING } } },
+	{ .name = "cont", .run = qmp_commands_cont },
+	{ .name = "getfd", .run = getfd, .arg = { { .name = "fdname", .type = QMP_STRING } } },
+	{ .name = "human-monitor-command",
+	  .run = qmp_hmp_run,
+	  .arg = { { .name = "command-line", .type = QMP_STRING },
+	           { .name = "cpu-index", .type = QMP_INTEGER, .optional = true } } },
+	{ .name = "qmp_capabilities",
+	  .run = qmp_commands_negotiate,
+	  .arg = { { .name = "enable", .type = QMP_ARRAY, .optional = true } } },
+	{ .name = "query-balloon", .run = query_balloon },
+	{ .name = "query-block", .run = qmp_block_query },
+	{ .name = "query-block-jobs", .run = query_empty_list },
+	{ .name = "query-chardev", .run = query_chardev },
+	{ .name = "query-commands", .run = query_commands },
+	{ .name = "query-cpus", .run = query_cpus },
+	{ .name = "query-cpus-fast", .run = query_cpus_fast },
+	{ .name = "query-events", .run = query_events },
+	{ .name = "query-fdsets", .run = query_fdsets },
+	{ .name = "query-iothreads", .run = query_empty_list },
+	{ .name = "query-kvm", .run = query_kvm },
+	{ .name = "query-memory-size-summary", .run = query_memory },
+	{ .name = "query-mice", .run = query_empty_list },
+	{ .name = "query-migrate", .run = query_migrate },
+	{ .name = "query-name", .run = query_name },
+	{ .name = "query-pci", .run = query_empty_list },
+	{ .name = "query-status", .run = query_status },
+	{ .name = "query-target", .run = query_target },
+	{ .name = "query-uuid", .run = query_uuid },
+	{ .name = "query-version", .run = query_version },
+	{ .name = "quit", .run = qmp_commands_quit },
+	{ .name = "remove-fd",
+	  .run = remove_fd,
+	  .arg = { { .name = "fdset-id", .type = QMP_INTEGER },
+	           { .name = "fd", .type = QMP_INTEGER, .optional = true } } },
+	{ .name = "stop", .run = qmp_commands_stop },
+	{ .name = "system_powerdown", .run = qmp_commands_powerdown },
+	{ .name = "system_reset", .run = qmp_commands_reset },
+};
+
+static json_t *query_commands(struct qmp_call *c)
+{
+	json_t *list = json_array();
+
+	(void)c;
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (add_name(list, commands[i].name) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+const struct qmp_command *qmp_commands_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
