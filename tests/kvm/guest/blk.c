@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/kvm/guest/virtio.h"
+
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ring.h>
+
+/*
+ * A virtio-blk driver. do=io: reads, writes and everything beside, serial=S the expected serial
+ * number, ro=1 for a read-only disk; the disk begins with "first sector". do=count devices=N: as
+ * many disks. do=hostile: rings that no driver would make, each of which must end in
+ * DEVICE_NEEDS_RESET and nothing worse, and after each of which the disk works again.
+ */
+
+#define SECTOR 512
+
+#define NOT_DONE 0xff /* status byte before the device wrote it */
+
+static struct virtio_blk_outhdr header;
+static uint8_t data[2 * SECTOR], copy[SECTOR];
+static volatile uint8_t status;
+
+static struct device disk;
+static volatile unsigned interrupted;
+
+static void on_irq(void)
+{
+	uint32_t why = device_read(&disk, VIRTIO_MMIO_INTERRUPT_STATUS);
+
+	device_write(&disk, VIRTIO_MMIO_INTERRUPT_ACK, why);
+	if (why & VIRTIO_MMIO_INT_VRING)
+		interrupted = 1;
+}
+
+static struct desc describe(const volatile void *at, uint32_t len, uint16_t flags, uint16_t next)
+{
+	return (struct desc){ (uintptr_t)at, len, flags, next };
+}
+
+/* Make a request of three descriptors in a table; without data of two. */
+static void build(struct desc *table, uint32_t type, uint64_t sector, void *at, uint32_t len)
+{
+	const bool in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
+
+	header = (struct virtio_blk_outhdr){ .type = type, .sector = sector };
+	status = NOT_DONE;
+	table[0] = describe(&header, sizeof(header), DESC_NEXT, len ? 1 : 2);
+	table[1] = describe(at, len, in ? DESC_NEXT | DESC_WRITE : DESC_NEXT, 2);
+	table[2] = describe(&status, 1, DESC_WRITE, 0);
+}
+
+static uint8_t finish(void)
+{
+	uint32_t id;
+
+	device_poll(&disk, &id);
+	CHECK(id == 0);
+	return status;
+}
+
+/* One request, waiting without interrupts. Returns its status byte. */
+static uint8_t request(uint32_t type, uint64_t sector, void *at, uint32_t len)
+{
+	build(queue.desc, type, sector, at, len);
+	device_offer(&disk, 0);
+	return finish();
+}
+
+static bool has(unsigned feature)
+{
+	return disk.features >> feature & 1;
+}
+
+static uint64_t capacity(void)
+{
+	return device_read(&disk, VIRTIO_MMIO_CONFIG) |
+	       (uint64_t)device_read(&disk, VIRTIO_MMIO_CONFIG + 4) << 32;
+}
+
+static void check_id(void)
+{
+	const char *expected = arg("serial");
+	char id[VIRTIO_BLK_ID_BYTES + 1] = { 0 };
+	unsigned i;
+
+	CHECK(request(VIRTIO_BLK_T_GET_ID, 0, id, VIRTIO_BLK_ID_BYTES) == VIRTIO_BLK_S_OK);
+	for (i = 0; expected && expected[i] && expected[i] != ' '; i++)
+		CHECK(id[i] == expected[i]);
+	CHECK(!expected || id[i] == '\0');
+}
+
+/* What comes wrongly is answered by a status, not by silence. */
+static void check_refusals(void)
+{
+	const uint64_t end = capacity();
+
+	CHECK(request(VIRTIO_BLK_T_IN, end, copy, SECTOR) == VIRTIO_BLK_S_IOERR);
+	CHECK(request(VIRTIO_BLK_T_IN, end - 1, data, 2 * SECTOR) == VIRTIO_BLK_S_IOERR);
+	CHECK(request(VIRTIO_BLK_T_IN, ~0ULL, copy, SECTOR) == VIRTIO_BLK_S_IOERR);
+	CHECK(request(VIRTIO_BLK_T_IN, 0, copy, SECTOR - 1) == VIRTIO_BLK_S_IOERR);
+	CHECK(request(0x7777, 0, copy, SECTOR) == VIRTIO_BLK_S_UNSUPP);
+}
+
+static void check_indirect(void)
+{
+	static struct desc table[3];
+
+	build(table, VIRTIO_BLK_T_IN, 0, copy, SECTOR);
+	queue.desc[0] = describe(table, sizeof(table), DESC_INDIRECT, 0);
+	device_offer(&disk, 0);
+	CHECK(finish() == VIRTIO_BLK_S_OK);
+}
+
+static void check_interrupt(void)
+{
+	irq_init();
+	irq_route(disk.gsi, on_irq);
+	device_write(&disk, VIRTIO_MMIO_INTERRUPT_ACK,
+	             device_read(&disk, VIRTIO_MMIO_INTERRUPT_STATUS));
+	queue.avail.used_event = disk.used; /* with EVENT_IDX: interrupt at the next entry */
+	build(queue.desc, VIRTIO_BLK_T_IN, 0, copy, SECTOR);
+	device_offer(&disk, 0);
+	irq_wait(&interrupted);
+	__asm__ volatile("cli");
+	CHECK(finish() == VIRTIO_BLK_S_OK);
+	CHECK(device_read(&disk, VIRTIO_MMIO_INTERRUPT_STATUS) == 0);
+}
+
+static int io(void)
+{
+	const bool ro = arg_num("ro", 0);
+
+	device_start(&disk, ~0ULL);
+	CHECK(has(VIRTIO_BLK_F_RO) == ro);
+	CHECK(request(VIRTIO_BLK_T_IN, 0, copy, SECTOR) == VIRTIO_BLK_S_OK);
+	CHECK(memcmp(copy, "first sector", 12) == 0);
+	memset(data, 0xa5, SECTOR);
+	memcpy(data, "written by the guest", 20);
+	if (ro) {
+		CHECK(request(VIRTIO_BLK_T_OUT, 1, data, SECTOR) == VIRTIO_BLK_S_IOERR);
+	} else {
+		CHECK(request(VIRTIO_BLK_T_OUT, 1, data, SECTOR) == VIRTIO_BLK_S_OK);
+		if (has(VIRTIO_BLK_F_FLUSH))
+			CHECK(request(VIRTIO_BLK_T_FLUSH, 0, NULL, 0) == VIRTIO_BLK_S_OK);
+		memset(copy, 0, SECTOR);
+		CHECK(request(VIRTIO_BLK_T_IN, 1, copy, SECTOR) == VIRTIO_BLK_S_OK);
+		CHECK(memcmp(copy, data, SECTOR) == 0);
+	}
+	check_id();
+	check_refusals();
+	if (has(VIRTIO_RING_F_INDIRECT_DESC))
+		check_indirect();
+	check_interrupt();
+	put("disk works\n");
+	return 0;
+}
+
+static int count(void)
+{
+	unsigned n = 0;
+
+	while (device_find(&disk, VIRTIO_ID_BLOCK, n))
+		n++;
+	CHECK(n == arg_num("devices", 1));
+	return 0;
+}
+
+/* Rings that must break the queue; the comment is what is wrong. */
+static void far_idx(void)
+{
+	queue.avail.idx = QUEUE_SIZE + 1; /* more entries offered than there are */
+}
+
+static void bad_head(void)
+{
+	queue.avail.ring[0] = QUEUE_SIZE; /* no such descriptor */
+}
+
+static void bad_next(void)
+{
+	queue.desc[0].next = QUEUE_SIZE; /* no such descriptor */
+}
+
+static void loop(void)
+{
+	queue.desc[1].next = 0; /* never ends */
+}
+
+static void outside_ram(void)
+{
+	queue.desc[1].addr = 0xd0000000; /* in the gap for devices */
+}
+
+static void wraps(void)
+{
+	queue.desc[1].addr = ~0ULL - 16; /* past the last address */
+}
+
+static void too_long(void)
+{
+	queue.desc[1].len = ~0U; /* more than RAM */
+}
+
+static void wrong_order(void)
+{
+	queue.desc[0].flags |= DESC_WRITE; /* the device's part before the driver's */
+	queue.desc[1].flags &= (uint16_t)~DESC_WRITE;
+}
+
+static void nested(void)
+{
+	static struct desc table[1];
+
+	table[0] = describe(table, sizeof(table), DESC_INDIRECT, 0);
+	queue.desc[0] = describe(table, sizeof(table), DESC_INDIRECT, 0);
+}
+
+static void odd_table(void)
+{
+	queue.desc[0] = describe(copy, 17, DESC_INDIRECT, 0); /* not whole descriptors */
+}
+
+static const struct {
+	const char *name;
+	void (*spoil)(void);
+} rings[] = {
+	{ "index too far", far_idx },           { "head past the table", bad_head },
+	{ "next past the table", bad_next },    { "loop", loop },
+	{ "address outside RAM", outside_ram }, { "address that wraps", wraps },
+	{ "length past RAM", too_long },        { "read after write", wrong_order },
+	{ "nested indirect", nested },          { "odd indirect table", odd_table },
+};
+
+static void hostile_ring(unsigned n)
+{
+	put(rings[n].name);
+	device_start(&disk, ~0ULL);
+	build(queue.desc, VIRTIO_BLK_T_IN, 0, copy, SECTOR);
+	queue.avail.idx = 1;
+	rings[n].spoil();
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	device_write(&disk, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	while (!(device_read(&disk, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET))
+		;
+	CHECK(queue.used.idx == 0);
+	CHECK(status == NOT_DONE);
+	device_start(&disk, ~0ULL);
+	CHECK(request(VIRTIO_BLK_T_IN, 0, copy, SECTOR) == VIRTIO_BLK_S_OK);
+	put(": fine\n");
+}
+
+static int hostile(void)
+{
+	for (unsigned n = 0; n < sizeof(rings) / sizeof(rings[0]); n++)
+		hostile_ring(n);
+	return 0;
+}
+
+int main(void)
+{
+	if (arg_is("do", "count"))
+		return count();
+	CHECK(device_find(&disk, VIRTIO_ID_BLOCK, 0));
+	return arg_is("do", "hostile") ? hostile() : io();
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/chips.h"
+
+#include "arch/arch.h"
+
+/* The guest switched itself off. */
+static void on_poweroff(void *arg)
+{
+	struct chips *c = arg;
+
+	ending_request(c->ending, (struct stop){ .reason = STOP_POWEROFF });
+}
+
+/* The guest reset itself: a reboot, unless there is a sign that it panicked before. */
+static void on_reset(void *arg)
+{
+	struct chips *c = arg;
+
+	if (arch_reset_is_panic(c->mem))
+		ending_note_panic(c->ending);
+	ending_request_reset(c->ending);
+}
+
+static void on_exit_port(void *arg, uint8_t status)
+{
+	struct chips *c = arg;
+
+	ending_request(c->ending, (struct stop){ .reason = STOP_EXIT, .status = status });
+}
+
+/* The kernel still prints its last lines; its reset ends the VM. A crash kernel just goes on. */
+static void on_pvpanic(void *arg, uint8_t events)
+{
+	struct chips *c = arg;
+
+	if (events & PVPANIC_PANICKED)
+		ending_note_panic(c->ending);
+}
+
+static void on_serial_output(void *arg, const uint8_t *buf, size_t len)
+{
+	struct chips *c = arg;
+
+	panic_watch_feed(&c->panic_watch, buf, len);
+}
+
+static int put_on_bus(const struct chips_wiring *w, const struct arch_chip *chip,
+                      const struct bus_ops *ops, void *self, struct err *e)
+{
+	const struct bus_range r = {
+		.base = chip->base,
+		.len = chip->len,
+		.ops = ops,
+		.self = self,
+	};
+
+	if (chip->space == ARCH_ABSENT)
+		return 0;
+	return bus_add(chip->space == ARCH_PIO ? w->pio : w->mmio, &r, e);
+}
+
+static int create_serial(struct chips *c, const struct chips_wiring *w, struct err *e)
+{
+	struct chardev_setup setup;
+	int r;
+
+	if (!w->serial)
+		return 0;
+	setup = *w->serial;
+	setup.tap = on_serial_output;
+	setup.tap_arg = c;
+	c->has_serial = true;
+	r = chardev_open(&c->serial, &setup, e);
+	if (r == 0)
+		r = uart_init(&c->uart, &c->serial, e);
+	if (r == 0)
+		r = vm_connect_irq(w->vm, &c->uart.irq, arch_platform.uart.gsi, e);
+	if (r == 0)
+		r = put_on_bus(w, &arch_platform.uart, &uart_bus_ops, &c->uart, e);
+	return r;
+}
+
+static int create_power(struct chips *c, const struct chips_wiring *w, struct err *e)
+{
+	const struct power_calls calls = { .poweroff = on_poweroff, .reset = on_reset, .arg = c };
+	int r = power_init(&c->power, &calls, e);
+
+	if (r == 0)
+		r = vm_connect_irq(w->vm, &c->power.irq, arch_platform.power.gsi, e);
+	if (r == 0)
+		r = put_on_bus(w, &arch_platform.power, &power_bus_ops, &c->power, e);
+	return r;
+}
+
+int chips_create(struct chips *c, const struct chips_wiring *w, struct err *e)
+{
+	int r;
+
+	c->ending = w->ending;
+	c->mem = w->mem;
+	i8042_init(&c->i8042, on_reset, c);
+	exit_port_init(&c->exit_port, on_exit_port, c);
+	pvpanic_init(&c->pvpanic, on_pvpanic, c);
+	r = create_serial(c, w, e);
+	if (r == 0)
+		r = create_power(c, w, e);
+	if (r == 0)
+		r = put_on_bus(w, &arch_platform.i8042, &i8042_bus_ops, &c->i8042, e);
+	if (r == 0)
+		r = put_on_bus(w, &arch_platform.exit_port, &exit_port_bus_ops, &c->exit_port, e);
+	if (r == 0)
+		r = put_on_bus(w, &arch_platform.pvpanic, &pvpanic_bus_ops, &c->pvpanic, e);
+	return r;
+}
+
+void chips_destroy(struct chips *c)
+{
+	power_fini(&c->power);
+	if (!c->has_serial)
+		return;
+	uart_fini(&c->uart);
+	chardev_fini(&c->serial);
+	c->has_serial = false;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include "devices/virtio_blk.h"
+#include "devices/virtio_console.h"
+#include "devices/virtio_mmio.h"
+#include "devices/virtio_net.h"
+#include "devices/virtio_rng.h"
+#include "devices/virtio_vsock.h"
+#include "vmm/bus.h"
+#include "vmm/caretaker.h"
+#include "vmm/chips.h"
+#include "vmm/config.h"
+#include "vmm/connector.h"
+#include "vmm/consoles.h"
+#include "vmm/io_thread.h"
+#include "vmm/monitor.h"
+#include "vmm/run.h"
+#include "vmm/signals.h"
+#include "vmm/vcpu.h"
+#include "vmm/vm.h"
+
+/* One virtio device, of one of the kinds, and the window through which the guest sees it. */
+struct machine_slot {
+	struct virtio_mmio window;
+	struct virtio_blk *blk;
+	struct virtio_net *net;
+	struct virtio_console *console;
+	struct virtio_rng *rng;
+	struct virtio_vsock *vsock;
+};
+
+/* Everything that one VM consists of. Built by machine_create() in the order of the fields. */
+struct machine {
+	const struct config *cfg;
+	struct signals *signals;
+	struct caretaker caretaker;
+	struct connector connector; /* only with a vsock */
+	int pidfile_fd; /* locked; -1: none */
+	struct loop loop; /* main thread */
+	struct run run;
+	struct monitor monitor;
+	struct vm vm;
+	struct gmem mem;
+	struct bus pio, mmio;
+	struct chips chips;
+	bool has_console;
+	struct chardev console; /* host's end of hvc0 */
+	struct consoles consoles; /* all of them */
+	struct io_thread io; /* only if there are disks */
+	struct machine_slot *slot; /* room for all; @n_slots are in use */
+	unsigned n_slots;
+	struct vcpus vcpus;
+};
+
+/**
+ * machine_create() - Open and build everything that a VM needs, but for its threads
+ * @m:       Any contents
+ * @cfg:     Judged by config_check(); outlives @m
+ * @signals: Initialised; outlives @m, which watches them
+ * @e:       Says what is wrong, in one line
+ *
+ * After it no file is opened and no socket made.
+ * Context: main thread, the only one; blocks on files.
+ * Return:  0, or -errno; machine_destroy() is due in both cases.
+ */
+int machine_create(struct machine *m, const struct config *cfg, struct signals *signals,
+                   struct err *e) MUST_CHECK;
+
+/**
+ * machine_start() - Make the threads; the guest does not run yet
+ * @m:      Created
+ * @filter: What becomes of system calls that their tables do not list
+ * @e:      Says what is wrong, in one line
+ *
+ * After it no thread is born.
+ * Context: main thread, when it has given up what no thread shall inherit.
+ * Return:  0, or -errno.
+ */
+int machine_start(struct machine *m, enum seccomp_mode filter, struct err *e) MUST_CHECK;
+
+/**
+ * machine_run() - Let the guest run until the VM ends
+ * @m:   Created
+ * @ret: Why and with which status it ended; always set
+ * @e:   Set if it ended by our own failure
+ *
+ * Returns when no vCPU runs, all disk requests are done and all console output is with its reader.
+ * Context: main thread; blocks for the life of the VM.
+ * Return:  0, or -errno when vmm itself failed.
+ */
+int machine_run(struct machine *m, struct stop *ret, struct err *e) MUST_CHECK;
+
+/**
+ * machine_window_changed() - The terminal may have another size now
+ * @m: Created
+ *
+ * Context: main thread.
+ */
+void machine_window_changed(struct machine *m);
+
+/**
+ * machine_destroy() - Give everything back, the terminal included
+ * @m: Created, half-built or destroyed
+ */
+void machine_destroy(struct machine *m);
+
+#endif /* VMM_MACHINE_H */

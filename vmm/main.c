@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/check_host.h"
+#include "vmm/cli.h"
+#include "vmm/ctl.h"
+#include "vmm/jail.h"
+#include "vmm/machine.h"
+#include "vmm/result.h"
+#include "vmm/service.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/*
+ * One VM from beginning to end. The order is the security argument: everything is opened, every
+ * thread is made, and only then does the guest run.
+ */
+static int run_vm(const struct config *cfg, struct signals *signals, struct service *service,
+                  struct result_times *times, struct stop *stop, struct err *e)
+{
+	struct jail jail;
+	struct machine m;
+	int r = machine_create(&m, cfg, signals, e);
+
+	if (r == 0)
+		r = jail_enter(&jail, cfg, e);
+	if (r == 0)
+		service_enter(service);
+	if (r == 0)
+		r = machine_start(&m, jail.filter, e);
+	if (r == 0)
+		service_ready(service);
+	if (r == 0)
+		r = jail_close(&jail, e);
+	if (r == 0) {
+		times->guest_start_ns = clock_ns(CLOCK_MONOTONIC) - times->begin_ns;
+		r = machine_run(&m, stop, e);
+		service_end(service);
+	}
+	machine_destroy(&m);
+	times->end_ns = clock_ns(CLOCK_MONOTONIC) - times->begin_ns;
+	return r;
+}
+
+/* What was inherited and not asked for goes before anything of ours is opened. */
+static void shed(const struct config *cfg, const struct signals *signals)
+{
+	int keep[4 + CONFIG_NETS_MAX + CONFIG_CONTROL_MAX] = {
+		cfg->result_fd,
+		signals->source.fd,
+		cfg->serial.kind == WHERE_FD ? cfg->serial.fd : -1,
+		cfg->console.kind == WHERE_FD ? cfg->console.fd : -1,
+	};
+	unsigned n = 4;
+
+	for (unsigned i = 0; i < cfg->n_control; i++)
+		keep[n++] = cfg->control[i].fd;
+	for (unsigned i = 0; i < cfg->n_nets; i++)
+		if (cfg->net[i].kind == NET_FD)
+			keep[n++] = cfg->net[i].fd;
+	if (cfg->jail != JAIL_OFF)
+		jail_shed(keep, n);
+}
+
+/* Open what a failure is reported to. @r: what happened so far; an earlier error is the one to
+ * tell. */
+static int open_outputs(const struct config *cfg, int r, struct result *result, struct err *e)
+{
+	struct err unheard = { 0 };
+	int opened = result_open(result, cfg->result, cfg->result_fd, r < 0 ? &unheard : e);
+
+	if (r == 0)
+		r = opened;
+	return r < 0 ? r : log_open(cfg->log, cfg->log_level, e);
+}
+
+/* Whatever happened is told here, and only here: a line, the result file, the status. */
+static struct stop conclude(struct result *result, int r, struct stop stop,
+                            const struct result_times *times, struct err *e)
+{
+	struct err also = { 0 };
+
+	if (r < 0) {
+		stop = (struct stop){ .reason = STOP_ERROR, .status = STATUS_ERROR };
+		log_error("%s", e->msg);
+	}
+	if (result_write(result, &stop, r < 0 ? e->msg : NULL, times, &also) < 0) {
+		stop = (struct stop){ .reason = STOP_ERROR, .status = STATUS_ERROR };
+		log_error("%s", also.msg);
+	}
+	return stop;
+}
+
+int main(int argc, char **argv)
+{
+	struct result_times times = {
+		.begin_ns = clock_ns(CLOCK_MONOTONIC),
+		.start_ns = clock_ns(CLOCK_REALTIME),
+	};
+	struct config cfg;
+	struct result result = { .fd = -1 };
+	struct signals signals = { .source.fd = -1 };
+	struct service service;
+	struct stop stop = { 0 };
+	int status = 0;
+	struct err e = { 0 };
+	int r = endpoint_reserve_stdio(&e);
+
+	if (r == 0 && argc > 1 && strcmp(argv[1], "ctl") == 0)
+		return ctl_main(argc - 1, argv + 1);
+	if (r == 0)
+		r = signals_init(&signals, &e);
+	if (r < 0)
+		return conclude(&result, r, stop, &times, &e).status;
+	r = cli_parse(&cfg, argc, argv, &e);
+	shed(&cfg, &signals);
+	if (r == 0 && !cfg.check_host)
+		r = service_begin(&service, &cfg, &status, &e);
+	/* Also after an error: an old result must not be taken for this run's. */
+	if (r <= 0)
+		r = open_outputs(&cfg, r, &result, &e);
+	if (r == 0 && cfg.check_host)
+		r = check_host_run(stdout, &e);
+	else if (r == 0)
+		r = run_vm(&cfg, &signals, &service, &times, &stop, &e);
+	if (r > 0) /* no VM was asked for, and what was has been done */
+		stop.status = r == CHECK_HOST_UNFIT ? r : status;
+	else
+		stop = conclude(&result, r, stop, &times, &e);
+	config_fini(&cfg);
+	if (stop.reason == STOP_SIGNAL)
+		signals_die(&signals, stop.signal);
+	return stop.status;
+}

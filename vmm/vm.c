@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/vm.h"
+
+#include "arch/arch.h"
+#include "vmm/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#define KVM_API_VERSION_WANTED 12 /* the only one since Linux 2.6.22 */
+#define CREATE_VM_TRIES        5 /* KVM_CREATE_VM is interruptible, and signals are part of life */
+
+/* Name the group that may open /dev/kvm: the usual remedy is to join it. */
+static int refused(struct err *e)
+{
+	struct stat st;
+	const struct group *gr = stat(VM_KVM_PATH, &st) == 0 ? getgrgid(st.st_gid) : NULL;
+
+	if (!gr || !(st.st_mode & S_IWGRP))
+		return err_set(e, EACCES,
+		               VM_KVM_PATH
+		               " is not permitted: run as root, or 'chmod g+rw' it for a group "
+		               "of yours; 'vmm --check-host' tells more");
+	return err_set(e, EACCES,
+	               VM_KVM_PATH
+	               " is not permitted: join its group ('usermod -aG %s USER', then log "
+	               "in again); 'vmm --check-host' tells more",
+	               gr->gr_name);
+}
+
+int vm_open_kvm(struct err *e)
+{
+	int fd = open(VM_KVM_PATH, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == EACCES || errno == EPERM)
+		return refused(e);
+	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
+		return err_set(e, errno,
+		               VM_KVM_PATH
+		               " is missing: enable virtualization in the firmware and load "
+		               "kvm_intel or kvm_amd, or pass the device into this container");
+	return err_errno(e, errno, "cannot open " VM_KVM_PATH);
+}
+
+int vm_create(struct vm *vm, struct err *e)
+{
+	int r;
+
+	*vm = (struct vm){ .kvm_fd = -1, .fd = -1 };
+	vm->kvm_fd = vm_open_kvm(e);
+	if (vm->kvm_fd < 0)
+		return vm->kvm_fd;
+	r = ioctl(vm->kvm_fd, KVM_GET_API_VERSION, 0);
+	if (r < 0)
+		return err_errno(e, errno, VM_KVM_PATH " is no KVM device (KVM_GET_API_VERSION)");
+	if (r != KVM_API_VERSION_WANTED)
+		return err_set(e, ENOTSUP,
+		               VM_KVM_PATH " speaks API version %d; version %d is needed", r,
+		               KVM_API_VERSION_WANTED);
+	r = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (r < (int)sizeof(struct kvm_run))
+		return err_set(e, ENOTSUP,
+		               "KVM shares too little with a vCPU (KVM_GET_VCPU_MMAP_SIZE: %d)", r);
+	vm->run_size = (size_t)r;
+	for (int i = 0; i < CREATE_VM_TRIES && vm->fd < 0; i++) {
+		vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+		if (vm->fd < 0 && errno != EINTR)
+			break;
+	}
+	if (vm->fd < 0)
+		return err_errno(e, errno, "cannot make a VM (KVM_CREATE_VM)");
+	return 0;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	fd_close(&vm->fd);
+	fd_close(&vm->kvm_fd);
+}
+
+int vm_add_ram(struct vm *vm, const struct gmem *mem, struct err *e)
+{
+	for (unsigned i = 0; i < mem->n_regions; i++) {
+		const struct gmem_region *g = &mem->region[i];
+		struct kvm_userspace_memory_region slot = {
+			.slot = i,
+			.guest_phys_addr = g->base.a,
+			.memory_size = g->size,
+			.userspace_addr = (uintptr_t)g->host,
+		};
+
+		if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+			return err_errno(e, errno, "KVM refuses %ju MiB of RAM at 0x%jx",
+			                 (uintmax_t)(g->size >> 20), (uintmax_t)g->base.a);
+	}
+	return 0;
+}
+
+int vm_connect_irq(struct vm *vm, const struct irq *irq, uint32_t gsi, struct err *e)
+{
+	struct kvm_irqfd arg = { .fd = (uint32_t)irq->fd, .gsi = gsi };
+
+	return ioctl(vm->fd, KVM_IRQFD, &arg) < 0
+	               ? err_errno(e, errno, "cannot wire interrupt %u (KVM_CAP_IRQFD)", gsi)
+	               : 0;
+}
+
+int vm_connect_kick(struct vm *vm, uint64_t addr, uint32_t value, int fd, struct err *e)
+{
+	struct kvm_ioeventfd arg = {
+		.datamatch = value,
+		.addr = addr,
+		.len = 4,
+		.fd = fd,
+		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
+	};
+
+	return ioctl(vm->fd, KVM_IOEVENTFD, &arg) < 0
+	               ? err_errno(e, errno,
+	                           "cannot wire the notification at 0x%jx (KVM_CAP_IOEVENTFD)",
+	                           (uintmax_t)addr)
+	               : 0;
+}
+
+int vm_create_vcpu(struct vm *vm, unsigned index, struct err *e)
+{
+	int fd = ioctl(vm->fd, KVM_CREATE_VCPU, index);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == EINVAL && index > 0)
+		return err_set(e, EINVAL,
+		               "KVM allows only %u vCPUs here; give --cpus a smaller number",
+		               index);
+	return err_errno(e, errno, "cannot make vCPU %u (KVM_CREATE_VCPU)", index);
+}

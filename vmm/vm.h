@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include "vmm/gmem.h"
+#include "vmm/irq.h"
+
+/* One KVM virtual machine: its descriptors and the wires between it and the devices. */
+struct vm {
+	int kvm_fd; /* /dev/kvm */
+	int fd; /* KVM_CREATE_VM */
+	size_t run_size; /* bytes of a vCPU's shared mapping */
+};
+
+#define VM_KVM_PATH "/dev/kvm"
+
+/**
+ * vm_open_kvm() - Open /dev/kvm
+ * @e: Says whether it is missing or not permitted, and the remedy
+ *
+ * Context: set-up.
+ * Return:  The descriptor, or -errno.
+ */
+int vm_open_kvm(struct err *e) MUST_CHECK;
+
+/**
+ * vm_create() - Open KVM and make an empty VM
+ * @vm: Any contents
+ * @e:  Says what KVM refuses
+ *
+ * Context: set-up.
+ * Return:  0, or -errno; vm_destroy() is fine in both cases.
+ * Spec:    Linux Documentation/virt/kvm/api.rst 4.1, 4.2
+ */
+int vm_create(struct vm *vm, struct err *e) MUST_CHECK;
+
+/**
+ * vm_destroy() - Close the VM
+ * @vm: Half-built or complete; never zeroed: descriptor 0 is somebody's
+ */
+void vm_destroy(struct vm *vm);
+
+/**
+ * vm_add_ram() - Show guest RAM to the guest
+ * @vm:  VM without RAM; arch_vm_init() and interrupts come later, because from then on KVM makes
+ *       each change of the memory map wait for its readers, for milliseconds
+ * @mem: All regions; stays mapped until vm_destroy()
+ * @e:   Says what KVM refuses
+ *
+ * Context: set-up.
+ * Return:  0, or -errno.
+ */
+int vm_add_ram(struct vm *vm, const struct gmem *mem, struct err *e) MUST_CHECK;
+
+/**
+ * vm_connect_irq() - Let an eventfd raise an interrupt without an exit (irqfd)
+ * @vm:  VM
+ * @irq: Line, initialised
+ * @gsi: Global system interrupt, as in the ACPI tables
+ * @e:   Says what KVM refuses
+ *
+ * Context: set-up.
+ * Return:  0, or -errno.
+ */
+int vm_connect_irq(struct vm *vm, const struct irq *irq, uint32_t gsi, struct err *e) MUST_CHECK;
+
+/**
+ * vm_connect_kick() - Let a guest's write signal an eventfd without an exit to us (ioeventfd)
+ * @vm:    VM
+ * @addr:  Guest physical address of a 4-byte register
+ * @value: The value that must be written
+ * @fd:    eventfd
+ * @e:     Says what KVM refuses
+ *
+ * Context: set-up.
+ * Return:  0, or -errno.
+ */
+int vm_connect_kick(struct vm *vm, uint64_t addr, uint32_t value, int fd, struct err *e) MUST_CHECK;
+
+/**
+ * vm_create_vcpu() - Make a vCPU
+ * @vm:    VM
+ * @index: 0 for the boot processor
+ * @e:     Says what KVM refuses
+ *
+ * Context: set-up.
+ * Return:  Its descriptor, or -errno.
+ */
+int vm_create_vcpu(struct vm *vm, unsigned index, struct err *e) MUST_CHECK;
+
+#endif /* VMM_VM_H */
