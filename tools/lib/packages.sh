@@ -14,7 +14,8 @@ packages_of() {
 # Those of the packages given that are not installed.
 packages_missing() {
 	local installed name
-	installed=" $(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+	# dpkg-query fails for a package that it has never heard of, which is missing as well.
+	installed=" $({ dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true; } |
 		awk '$2 == "installed" { print $1 }' | tr '\n' ' ')"
 	for name in "$@"; do
 		[[ $installed == *" $name "* ]] || printf '%s\n' "$name"
