@@ -31,6 +31,17 @@ struct machine_slot {
 	struct virtio_vsock *vsock;
 };
 
+/* Files that the caretaker removes: places in caretaker_tasks.path. */
+enum machine_path {
+	MACHINE_PATH_CONTROL,
+	MACHINE_PATH_SERIAL = MACHINE_PATH_CONTROL + CONFIG_CONTROL_MAX,
+	MACHINE_PATH_CONSOLE,
+	MACHINE_PATH_VSOCK,
+	MACHINE_PATH_PIDFILE,
+	MACHINE_N_PATHS
+};
+_Static_assert(MACHINE_N_PATHS <= CARETAKER_PATHS_MAX, "the caretaker removes every file");
+
 /* Everything that one VM consists of. Built by machine_create() in the order of the fields. */
 struct machine {
 	const struct config *cfg;
@@ -91,14 +102,6 @@ int machine_start(struct machine *m, enum seccomp_mode filter, struct err *e) MU
  * Return:  0, or -errno when vmm itself failed.
  */
 int machine_run(struct machine *m, struct stop *ret, struct err *e) MUST_CHECK;
-
-/**
- * machine_window_changed() - The terminal may have another size now
- * @m: Created
- *
- * Context: main thread.
- */
-void machine_window_changed(struct machine *m);
 
 /**
  * machine_destroy() - Give everything back, the terminal included

@@ -8,6 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Only the man page has them: tools/mkman.c is built with its own copy of this table. */
+#ifdef OPTIONS_WITH_MORE
+#define MORE(text) text
+#else
+#define MORE(text) NULL
+#endif
+
 #define AT(field) offsetof(struct config, field)
 #define MS        UINT64_C(1000) /* milliseconds in a second */
 #define DAY       (86400 * MS)
@@ -39,8 +46,9 @@ const struct opt options[] = {
 	  .field = AT(kernel),
 	  .arg = "FILE",
 	  .help = "Linux kernel, bzImage or vmlinux; required",
-	  .more = "A bzImage is entered in 64-bit mode, a vmlinux by its PVH note or its 64-bit "
-	          "entry point. Distribution kernels work as they are." },
+	  .more = MORE(
+	          "A bzImage is entered in 64-bit mode, a vmlinux by its PVH note or its 64-bit "
+	          "entry point. Distribution kernels work as they are.") },
 	{ .name = "initrd",
 	  .alias = "initramfs",
 	  .letter = 'i',
@@ -61,10 +69,11 @@ const struct opt options[] = {
 	  .repeat = CONFIG_APPEND_MAX,
 	  .arg = "WORDS",
 	  .help = "kernel command line, after the generated words",
-	  .more = "The generated words choose the console, make a reboot or a panic end the VM, "
+	  .more = MORE(
+	          "The generated words choose the console, make a reboot or a panic end the VM, "
 	          "and "
 	          "name the root disk if there is one. Words after a ' -- ' are for the guest's "
-	          "first process and stay last." },
+	          "first process and stay last.") },
 	{ .name = "no-default-cmdline",
 	  .type = OPT_FLAG,
 	  .group = GROUP_BOOT,
@@ -78,9 +87,10 @@ const struct opt options[] = {
 	  .arg = "PATH[,KEY...]",
 	  .help = "image or block device of the root file system: the first disk, and "
 	          "root=/dev/vda for the kernel",
-	  .more = "It is the first disk wherever it stands on the command line. With the word 'ro' "
+	  .more = MORE(
+	          "It is the first disk wherever it stands on the command line. With the word 'ro' "
 	          "neither the guest nor vmm can write to it, and the kernel mounts it "
-	          "read-only. The keys are those of '--disk'." },
+	          "read-only. The keys are those of '--disk'.") },
 	{ .name = "disk",
 	  .letter = 'd',
 	  .type = OPT_DISK,
@@ -90,14 +100,15 @@ const struct opt options[] = {
 	  .repeat = CONFIG_DISKS_MAX,
 	  .arg = "PATH[,KEY...]",
 	  .help = "image or block device, a further disk",
-	  .more = "Raw contents, a multiple of 512 bytes. Keys: 'ro': neither the guest nor vmm "
+	  .more = MORE(
+	          "Raw contents, a multiple of 512 bytes. Keys: 'ro': neither the guest nor vmm "
 	          "can "
 	          "write to it. 'cow': what the guest writes goes to an unnamed temporary file in "
 	          "TMPDIR or /var/tmp and is gone at the end; the image is only read, and several "
 	          "VMs may share it. 'serial=S': up to 20 printable characters, what the guest "
 	          "finds under /dev/disk/by-id. 'cache=unsafe': the guest's flushes are not "
 	          "passed on, so that a crash of the host can cost the file system in it; for "
-	          "images that can be made again." },
+	          "images that can be made again.") },
 	{ .name = "net",
 	  .letter = 'n',
 	  .type = OPT_NET,
@@ -107,7 +118,8 @@ const struct opt options[] = {
 	  .repeat = CONFIG_NETS_MAX,
 	  .arg = "END[,KEY=VALUE...]",
 	  .help = "network card; END is tap=NAME, fd=N, passt or passt=SOCKET",
-	  .more = "With 'tap=NAME' frames go to a tap interface, which is made if there is none "
+	  .more = MORE(
+	          "With 'tap=NAME' frames go to a tap interface, which is made if there is none "
 	          "and the caller may; 'queues=N' (1 to 7, default 1) uses several queues of it. "
 	          "'fd=N' is an inherited descriptor of a tap or macvtap. 'passt' starts passt(1), "
 	          "which needs no privilege; 'passt=SOCKET' connects to a running one, or to "
@@ -117,19 +129,20 @@ const struct opt options[] = {
 	          "default it follows from --name, so that it stays the same, or is random. "
 	          "'mtu=N' tells the guest its MTU, 68 to 65535; by default that of the tap, and "
 	          "65520 where vmm starts passt. 'ip=TEXT' adds the word ip=TEXT to the kernel's "
-	          "command line, e.g. ip=dhcp, for an initial RAM disk that heeds it." },
+	          "command line, e.g. ip=dhcp, for an initial RAM disk that heeds it.") },
 	{ .name = "vsock",
 	  .type = OPT_VSOCK,
 	  .group = GROUP_MACHINE,
 	  .field = AT(vsock),
 	  .arg = "cid=N,socket=PATH",
 	  .help = "streams between programs of host and guest, by vsock and unix sockets",
-	  .more = "The guest has the context identifier N, 3 or above, which no other VM has to "
+	  .more = MORE(
+	          "The guest has the context identifier N, 3 or above, which no other VM has to "
 	          "know. A client of the host connects to PATH, writes 'CONNECT PORT' and a "
 	          "newline, and reads 'OK' with a number once a program of the guest has "
 	          "accepted. A program of the guest that connects to a port of the host (CID 2) "
 	          "reaches whoever listens at PATH_PORT. As with Firecracker and Cloud "
-	          "Hypervisor." },
+	          "Hypervisor.") },
 	{ .name = "cpus",
 	  .letter = 'c',
 	  .type = OPT_UINT,
@@ -150,9 +163,10 @@ const struct opt options[] = {
 	  .max = 16 * TiB,
 	  .arg = "SIZE",
 	  .help = "RAM; a plain number is MiB, or K, M, G, T",
-	  .more = "The size is whole pages of 4 KiB. Nothing is reserved: the host gives memory "
+	  .more = MORE(
+	          "The size is whole pages of 4 KiB. Nothing is reserved: the host gives memory "
 	          "when "
-	          "the guest first uses it." },
+	          "the guest first uses it.") },
 	{ .name = "cpu",
 	  .type = OPT_CPU,
 	  .group = GROUP_MACHINE,
@@ -160,7 +174,7 @@ const struct opt options[] = {
 	  .def = "host",
 	  .arg = "host[,-f][,+f]",
 	  .help = "processor: the host's, without or with a feature",
-	  .more = "Features have the names of /proc/cpuinfo." },
+	  .more = MORE("Features have the names of /proc/cpuinfo.") },
 	{ .name = "name",
 	  .type = OPT_NAME,
 	  .group = GROUP_MACHINE,
@@ -175,13 +189,14 @@ const struct opt options[] = {
 	  .def = "stdio",
 	  .arg = "WHERE",
 	  .help = "first serial port: stdio, none, file=PATH, unix=PATH, pty or fd=N",
-	  .more = "With 'stdio' the guest's console is the terminal or the pipes that vmm was "
+	  .more = MORE(
+	          "With 'stdio' the guest's console is the terminal or the pipes that vmm was "
 	          "started with; with 'file=PATH' its output replaces the contents of a file, and "
 	          "there is no input; with 'fd=N' it is an inherited descriptor; with 'none' the "
 	          "guest has no serial port. With 'unix=PATH' it is a socket that clients can "
 	          "connect to, and with 'pty' a pseudo-terminal, whose name is printed. These "
 	          "serve one client at a time, the next one waits. While there is none the guest "
-	          "goes on, and one that comes is first shown the last 64 KiB." },
+	          "goes on, and one that comes is first shown the last 64 KiB.") },
 	{ .name = "console",
 	  .type = OPT_WHERE,
 	  .group = GROUP_CONSOLE,
@@ -189,9 +204,10 @@ const struct opt options[] = {
 	  .def = "none",
 	  .arg = "WHERE",
 	  .help = "virtio console hvc0; WHERE as for --serial",
-	  .more = "A kernel shows nothing on it before its driver is loaded. Without a serial "
+	  .more = MORE(
+	          "A kernel shows nothing on it before its driver is loaded. Without a serial "
 	          "port it becomes the kernel's console. A terminal's size is the guest's, and "
-	          "follows it." },
+	          "follows it.") },
 	{ .name = "escape",
 	  .type = OPT_ESCAPE,
 	  .group = GROUP_CONSOLE,
@@ -207,10 +223,11 @@ const struct opt options[] = {
 	  .repeat = CONFIG_CONTROL_MAX,
 	  .arg = "PATH|fd=N",
 	  .help = "socket that takes commands in QMP, as QEMU's does",
-	  .more = "The file is made for the user who starts vmm alone, and removed at the end. One "
+	  .more = MORE(
+	          "The file is made for the user who starts vmm alone, and removed at the end. One "
 	          "that a dead process has left is replaced. With 'fd=N' it is an inherited "
 	          "stream socket, one that listens or a single connection. Several programs may "
-	          "be connected at the same time; 'vmm ctl' sends a command." },
+	          "be connected at the same time; 'vmm ctl' sends a command.") },
 	{ .name = "paused",
 	  .type = OPT_FLAG,
 	  .group = GROUP_RUN,
@@ -222,15 +239,16 @@ const struct opt options[] = {
 	  .field = AT(pidfile),
 	  .arg = "FILE",
 	  .help = "write the process id to a file",
-	  .more = "The file is locked (flock) as long as the VM lives, and removed at its end; one "
-	          "that nobody has locked is overwritten." },
+	  .more = MORE(
+	          "The file is locked (flock) as long as the VM lives, and removed at its end; one "
+	          "that nobody has locked is overwritten.") },
 	{ .name = "daemonize",
 	  .type = OPT_FLAG,
 	  .group = GROUP_RUN,
 	  .field = AT(daemonize),
 	  .help = "go on in the background, and return when the VM runs",
-	  .more = "If it does not come to that, the status and the messages are the same as "
-	          "without. From then on messages are lost unless there is a --log." },
+	  .more = MORE("If it does not come to that, the status and the messages are the same as "
+	               "without. From then on messages are lost unless there is a --log.") },
 	{ .name = "exit-with-parent",
 	  .type = OPT_FLAG,
 	  .group = GROUP_RUN,
@@ -252,14 +270,15 @@ const struct opt options[] = {
 	  .max = DAY,
 	  .arg = "SEC",
 	  .help = "time between the power button and the end; 0: no button, end at once",
-	  .more = "The power button is pressed when a signal asks the VM to end." },
+	  .more = MORE("The power button is pressed when a signal asks the VM to end.") },
 	{ .name = "result",
 	  .type = OPT_RESULT,
 	  .group = GROUP_RUN,
 	  .field = AT(result),
 	  .arg = "FILE|fd=N",
 	  .help = "write how the VM ended as one JSON object",
-	  .more = "The file is emptied at the start and holds nothing or the whole object, so that "
+	  .more = MORE(
+	          "The file is emptied at the start and holds nothing or the whole object, so that "
 	          "an "
 	          "old result is never taken for a new one. Its members are 'reason' (poweroff, "
 	          "reboot, panic, exit, timeout, signal, quit or error), 'status' (the exit "
@@ -267,7 +286,7 @@ const struct opt options[] = {
 	          "'signal' (its number, if one ended the VM), 'message' (in one line, if "
 	          "something "
 	          "failed) and 'times': 'start' (UTC), and 'guest_start_us' and 'end_us' in "
-	          "microseconds since then." },
+	          "microseconds since then.") },
 	{ .name = "log",
 	  .type = OPT_PATH,
 	  .group = GROUP_RUN,
@@ -290,19 +309,21 @@ const struct opt options[] = {
 	  .words = jail_words,
 	  .arg = "MODE",
 	  .help = "isolate the process: on, strict, log or off",
-	  .more = "With 'on' every layer is applied that the host gives; '--log-level info' says "
+	  .more = MORE(
+	          "With 'on' every layer is applied that the host gives; '--log-level info' says "
 	          "which, and so does --check-host. With 'strict' the VM does not start unless "
 	          "all hold. With 'log' a forbidden system call is carried out and the kernel logs "
 	          "it, which is for development. With 'off' nothing is done. In the other modes "
-	          "descriptors that were inherited and not named are closed." },
+	          "descriptors that were inherited and not named are closed.") },
 	{ .name = "user",
 	  .type = OPT_PATH,
 	  .group = GROUP_RUN,
 	  .field = AT(user),
 	  .arg = "U[:G]",
 	  .help = "started by root, go on as this user and group",
-	  .more = "Names or numbers; nobody (65534) if not given. Everything is opened before, by "
-	          "root. Has no effect with '--jail off'." },
+	  .more = MORE(
+	          "Names or numbers; nobody (65534) if not given. Everything is opened before, by "
+	          "root. Has no effect with '--jail off'.") },
 	{ .name = "dry-run",
 	  .type = OPT_FLAG,
 	  .group = GROUP_OTHER,
@@ -313,9 +334,10 @@ const struct opt options[] = {
 	  .group = GROUP_OTHER,
 	  .field = AT(check_host),
 	  .help = "say whether an ordinary kernel can run on this host",
-	  .more = "Reports /dev/kvm, the kind of KVM, its capabilities and what a probe guest can "
+	  .more = MORE(
+	          "Reports /dev/kvm, the kind of KVM, its capabilities and what a probe guest can "
 	          "do; "
-	          "status 0, or 77 when an ordinary kernel cannot run." },
+	          "status 0, or 77 when an ordinary kernel cannot run.") },
 	{ .name = "version",
 	  .type = OPT_VERSION,
 	  .group = GROUP_OTHER,

@@ -3,6 +3,7 @@
 
 #include "vmm/log.h"
 #include "vmm/machine.h"
+#include "vmm/slots.h"
 
 #include <errno.h>
 #include <string.h>
@@ -101,10 +102,10 @@ static void on_signal(void *arg, int signo)
 	case SIGCONT:
 		consoles_resume(&m->consoles);
 		vcpus_paused(&m->vcpus);
-		machine_window_changed(m);
+		slots_window_changed(m);
 		return;
 	case SIGWINCH:
-		machine_window_changed(m);
+		slots_window_changed(m);
 		return;
 	default:
 		on_end_signal(m, signo);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/payload.h"
+
+#include "arch/arch.h"
+#include "boot/cmdline.h"
+#include "vmm/log.h"
+#include "vmm/machine.h"
+
+#include <stdio.h>
+
+static int add_ip_word(const struct config_net *net, struct cmdline *ret, struct err *e)
+{
+	char word[140]; /* optnet.c bounds the text */
+
+	if (!net->ip)
+		return 0;
+	snprintf(word, sizeof(word), "ip=%s", net->ip);
+	return cmdline_add(ret, word, e);
+}
+
+/* Where the kernel's messages go; NULL: nowhere. */
+static const char *console_word(const struct config *cfg)
+{
+	if (cfg->serial.kind != WHERE_NONE)
+		return arch_platform.console_word;
+	return cfg->console.kind != WHERE_NONE ? "hvc0" : NULL;
+}
+
+/* Generated words; the user's follow them. */
+static int add_default_words(const struct config *cfg, struct cmdline *ret, struct err *e)
+{
+	const char *word = console_word(cfg);
+	char console[32];
+	int r = 0;
+
+	if (word) {
+		snprintf(console, sizeof(console), "console=%s", word);
+		r = cmdline_add(ret, console, e);
+	}
+	if (r == 0)
+		r = cmdline_add(ret, arch_platform.reboot_words, e);
+	if (r == 0)
+		r = cmdline_add(ret, arch_platform.probe_words, e);
+	if (r == 0 && cfg->has_root)
+		r = cmdline_add(ret,
+		                cfg->disk[0].readonly ? "root=/dev/vda ro" : "root=/dev/vda rw", e);
+	for (unsigned i = 0; i < cfg->n_nets && r == 0; i++)
+		r = add_ip_word(&cfg->net[i], ret, e);
+	return r;
+}
+
+/* The words that make a stock kernel fit this machine, then the user's. */
+static int build_cmdline(const struct config *cfg, struct cmdline *ret, struct err *e)
+{
+	int r = 0;
+
+	cmdline_init(ret);
+	if (!cfg->no_default_cmdline)
+		r = add_default_words(cfg, ret, e);
+	for (unsigned i = 0; i < cfg->n_append && r == 0; i++) {
+		r = cmdline_add(ret, cfg->append[i], e);
+		if (r < 0)
+			err_wrap(e, r, "--append");
+	}
+	return r;
+}
+
+int payload_load(struct machine *m, struct boot_entry *ret, struct err *e)
+{
+	const struct config *cfg = m->cfg;
+	struct boot_archive initrd[CONFIG_INITRD_MAX];
+	struct cmdline cmdline;
+	struct boot_config boot = {
+		.kernel = cfg->kernel,
+		.initrd = initrd,
+		.n_initrd = cfg->n_initrd,
+		.hw = { .n_cpus = cfg->cpus,
+		        .n_virtio = m->n_slots,
+		        .uart = cfg->serial.kind != WHERE_NONE },
+	};
+	int r = build_cmdline(cfg, &cmdline, e);
+
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < cfg->n_initrd; i++)
+		initrd[i] = (struct boot_archive){ .path = cfg->initrd[i] };
+	boot.cmdline = cmdline_text(&cmdline);
+	log_info("kernel command line: %s", boot.cmdline);
+	return boot_load(&boot, &m->mem, ret, e);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/slots.h"
+
+#include "arch/arch.h"
+#include "devices/net.h"
+#include "vmm/machine.h"
+#include "vmm/unixsock.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Put a device behind the next free window. */
+static int add_virtio(struct machine *m, struct virtio_dev *dev, struct err *e)
+{
+	const struct arch_chip *first = &arch_platform.virtio;
+	unsigned n = m->n_slots++;
+	uint64_t base = first->base + n * first->len;
+	struct virtio_mmio *window = &m->slot[n].window;
+	int r;
+
+	virtio_mmio_init(window, dev, &m->mem);
+	r = bus_add(&m->mmio,
+	            &(struct bus_range){ .base = base,
+	                                 .len = VIRTIO_MMIO_WINDOW,
+	                                 .ops = &virtio_mmio_bus_ops,
+	                                 .self = window },
+	            e);
+	if (r == 0)
+		r = vm_connect_irq(&m->vm, &dev->irq, first->gsi + n, e);
+	for (uint16_t q = 0; q < dev->ops->n_queues && r == 0; q++)
+		r = vm_connect_kick(&m->vm, base + VIRTIO_MMIO_NOTIFY_OFFSET, q,
+		                    dev->queue[q].kick.fd, e);
+	return r;
+}
+
+static int create_disks(struct machine *m, struct err *e)
+{
+	const struct config *cfg = m->cfg;
+	int r = cfg->n_disks > 0 ? io_thread_init(&m->io, e) : 0;
+
+	for (unsigned i = 0; i < cfg->n_disks && r == 0; i++) {
+		struct virtio_blk **blk = &m->slot[m->n_slots].blk;
+
+		r = virtio_blk_new(blk, &cfg->disk[i], i, &m->io.loop, e);
+		if (r == 0)
+			r = add_virtio(m, virtio_blk_dev(*blk), e);
+	}
+	return r;
+}
+
+static int create_nets(struct machine *m, struct err *e)
+{
+	const struct config *cfg = m->cfg;
+	int r = 0;
+
+	for (unsigned i = 0; i < cfg->n_nets && r == 0; i++) {
+		struct virtio_net **net = &m->slot[m->n_slots].net;
+
+		r = net_new(net, &cfg->net[i], cfg->name, i, &m->loop, e);
+		if (r == 0)
+			r = add_virtio(m, virtio_net_dev(*net), e);
+	}
+	return r;
+}
+
+/* Without a serial port the kernel's last words come by here. */
+static void on_console_output(void *arg, const uint8_t *buf, size_t len)
+{
+	struct machine *m = arg;
+
+	panic_watch_feed(&m->chips.panic_watch, buf, len);
+}
+
+static int create_console(struct machine *m, struct err *e)
+{
+	const struct chardev_setup setup = {
+		.where = &m->cfg->console,
+		.escape = m->cfg->escape,
+		.label = "console",
+		.loop = &m->loop,
+		.caretaker = &m->caretaker,
+		.path_index = MACHINE_PATH_CONSOLE,
+		.events = run_chardev_events(m),
+		.tap = m->chips.has_serial ? NULL : on_console_output,
+		.tap_arg = m,
+	};
+	const struct virtio_console_end end = { .host = &m->console };
+	struct machine_slot *slot = &m->slot[m->n_slots];
+	int r;
+
+	if (m->cfg->console.kind == WHERE_NONE)
+		return 0;
+	m->has_console = true;
+	r = chardev_open(&m->console, &setup, e);
+	if (r == 0)
+		r = virtio_console_new(&slot->console, &end, 1, &m->loop, e);
+	if (r < 0)
+		return r;
+	consoles_add(&m->consoles, &m->console);
+	return add_virtio(m, virtio_console_dev(slot->console), e);
+}
+
+static int create_rng(struct machine *m, struct err *e)
+{
+	struct machine_slot *slot = &m->slot[m->n_slots];
+	int r = virtio_rng_new(&slot->rng, &m->loop, e);
+
+	return r == 0 ? add_virtio(m, virtio_rng_dev(slot->rng), e) : r;
+}
+
+static int create_vsock(struct machine *m, struct err *e)
+{
+	const struct config_vsock *cfg = &m->cfg->vsock;
+	struct machine_slot *slot = &m->slot[m->n_slots];
+	struct virtio_vsock_setup setup = { .cid = cfg->cid, .connector = m->connector.fd };
+	int r;
+
+	if (cfg->cid == 0)
+		return 0;
+	setup.listener = unixsock_listen(cfg->socket, e);
+	if (setup.listener < 0)
+		return err_wrap(e, setup.listener, "--vsock");
+	caretaker_owns_path(&m->caretaker, MACHINE_PATH_VSOCK, cfg->socket);
+	r = virtio_vsock_new(&slot->vsock, &setup, &m->loop, e);
+	return r == 0 ? add_virtio(m, virtio_vsock_dev(slot->vsock), e) : r;
+}
+
+static unsigned count_virtio(const struct config *cfg)
+{
+	return cfg->n_disks + cfg->n_nets + (cfg->console.kind != WHERE_NONE) + 1 /* entropy */ +
+	       (cfg->vsock.cid != 0);
+}
+
+/* The order is the guest's: the first disk is /dev/vda. */
+int slots_create(struct machine *m, struct err *e)
+{
+	unsigned n = count_virtio(m->cfg);
+	int r;
+
+	if (n > arch_platform.n_virtio)
+		return err_set(e, ENOSPC,
+		               "%u virtio devices, %u of them disks and network cards, are more "
+		               "than this machine's %u windows",
+		               n, m->cfg->n_disks + m->cfg->n_nets, arch_platform.n_virtio);
+	m->slot = calloc(n, sizeof(*m->slot));
+	if (!m->slot)
+		return err_errno(e, ENOMEM, "cannot make the devices");
+	r = create_disks(m, e);
+	if (r == 0)
+		r = create_nets(m, e);
+	if (r == 0)
+		r = create_console(m, e);
+	if (r == 0)
+		r = create_rng(m, e);
+	return r == 0 ? create_vsock(m, e) : r;
+}
+
+void slots_window_changed(struct machine *m)
+{
+	for (unsigned i = 0; i < m->n_slots; i++)
+		if (m->slot[i].console)
+			virtio_console_resized(m->slot[i].console);
+}
+
+void slots_destroy(struct machine *m)
+{
+	/* The last one may be half-built, in a slot that is not counted. */
+	for (unsigned i = 0; m->slot && i < count_virtio(m->cfg); i++) {
+		virtio_blk_free(m->slot[i].blk);
+		virtio_net_free(m->slot[i].net);
+		virtio_console_free(m->slot[i].console);
+		virtio_rng_free(m->slot[i].rng);
+		virtio_vsock_free(m->slot[i].vsock);
+	}
+	free(m->slot);
+	if (m->has_console)
+		chardev_fini(&m->console);
+}

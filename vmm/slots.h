@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VMM_SLOTS_H
+#define VMM_SLOTS_H
+
+#include "vmm/err.h"
+
+/* The virtio devices of the machine: made from the configuration, each behind a window of its own.
+ */
+
+struct machine;
+
+/**
+ * slots_create() - Make every virtio device, in the order in which the guest sees them
+ * @m: With RAM, buses and chips
+ * @e: Names the device and says what is wrong
+ *
+ * Context: set-up; opens files, taps and sockets.
+ * Return:  0, or -errno; slots_destroy() is due in both cases.
+ */
+int slots_create(struct machine *m, struct err *e) MUST_CHECK;
+
+/**
+ * slots_window_changed() - The terminal may have another size now
+ * @m: Created
+ *
+ * Context: main thread.
+ */
+void slots_window_changed(struct machine *m);
+
+/**
+ * slots_destroy() - Give the devices back
+ * @m: Half-built or created; their threads have ended
+ */
+void slots_destroy(struct machine *m);
+
+#endif /* VMM_SLOTS_H */
