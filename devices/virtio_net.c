@@ -25,6 +25,8 @@
  */
 #define TURN_FRAMES 64
 
+#define BACKLOG_MAX 4096 /* frames that may have waited for a link; a tap keeps 1000 */
+
 /* Bytes of the config space up to the last field that this card has. */
 #define CONFIG_BYTES offsetof(struct virtio_net_config, speed)
 
@@ -47,6 +49,7 @@ struct virtio_net {
 	uint64_t offloads; /* GUEST_OFFLOADS that the driver takes now */
 	unsigned pairs_used;
 	bool cut; /* the host's end is gone, for good */
+	bool unplugged; /* the operator took the link away */
 	bool own_mac; /* the driver gave the card another address */
 	struct net_pair *pair; /* one for each of the backend's */
 };
@@ -82,6 +85,11 @@ static void set_mac(struct virtio_dev *d, void *arg)
 	struct virtio_net *n = container_of(d, struct virtio_net, base);
 
 	memcpy(n->config.mac, arg, sizeof(n->config.mac));
+}
+
+static bool has_link(const struct virtio_net *n)
+{
+	return !n->cut && !n->unplugged;
 }
 
 /* The host's end is gone: from now on the card has no link, and what it sends is lost. */
@@ -154,6 +162,8 @@ static int serve_rx(struct net_pair *p)
 	uint16_t qi = rx_index(p);
 	int r = 1;
 
+	if (!has_link(p->net))
+		return 0;
 	for (unsigned i = 0; r > 0 && i < TURN_FRAMES; i++)
 		r = receive_one(p, &d->queue[qi].ring);
 	virtio_dev_signal(d, qi);
@@ -176,7 +186,7 @@ static int send_one(struct net_pair *p, const struct virtq_chain *c)
 	struct net_backend *b = n->setup.backend;
 	int r;
 
-	if (n->cut)
+	if (!has_link(n))
 		return 0;
 	if (c->in.left > 0 || c->out.left <= NET_HEADER ||
 	    c->out.left > NET_HEADER + NET_FRAME_MAX) {
@@ -330,9 +340,9 @@ static int net_kick(struct virtio_dev *d, uint16_t qi)
 	if (qi / 2 >= n->setup.backend->n_pairs)
 		return 0;
 	if (qi % 2 == 0)
-		return n->cut ? 0 : serve_rx(p);
+		return serve_rx(p);
 	/* A frame that waits for the host's end does not get there by waiting again. */
-	return p->tx_held && !n->cut ? 0 : serve_tx(p);
+	return p->tx_held && has_link(n) ? 0 : serve_tx(p);
 }
 
 static int net_activate(struct virtio_dev *d)
@@ -368,6 +378,49 @@ static const struct virtio_dev_ops net_ops = {
 	.kick = net_kick,
 	.reset = net_reset,
 };
+
+/* --- the operator's hand on the cable --- */
+
+/* What the host sent while there was no link is lost, as on a wire. */
+static void drop_backlog(struct virtio_net *n)
+{
+	struct net_backend *b = n->setup.backend;
+	uint8_t scrap[NET_HEADER + 1];
+
+	for (unsigned i = 0; i < b->n_pairs; i++) {
+		ssize_t r = -EMSGSIZE;
+
+		for (unsigned k = 0; r == -EMSGSIZE && k < BACKLOG_MAX; k++) {
+			struct iovec v[2] = { { scrap, sizeof(scrap) } };
+
+			r = b->ops->receive(b, i, v, 1, 0);
+		}
+	}
+}
+
+int virtio_net_set_link(struct virtio_net *n, bool up)
+{
+	struct net_backend *b = n->setup.backend;
+	uint16_t status = up ? VIRTIO_NET_S_LINK_UP : 0;
+
+	if (n->cut)
+		return up ? -EPIPE : 0;
+	if (n->unplugged == !up)
+		return 0;
+	if (up)
+		drop_backlog(n);
+	else if (b->ops->forget)
+		b->ops->forget(b);
+	n->unplugged = !up;
+	virtio_dev_config_changed(&n->base, set_status, &status);
+	for (unsigned i = 0; i < b->n_pairs; i++) {
+		watch(&n->pair[i], 0);
+		/* What waited to be received, and frames that wait to be sent, or to be lost. */
+		virtio_dev_notify(&n->base, rx_index(&n->pair[i]));
+		virtio_dev_notify(&n->base, rx_index(&n->pair[i]) + 1);
+	}
+	return 0;
+}
 
 /* --- set-up --- */
 

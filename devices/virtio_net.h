@@ -49,4 +49,17 @@ void virtio_net_free(struct virtio_net *n);
  */
 struct virtio_dev *virtio_net_dev(struct virtio_net *n);
 
+/**
+ * virtio_net_set_link() - Plug the cable in, or pull it out
+ * @n:  Device
+ * @up: Whether the guest is to have a link
+ *
+ * The driver sees its carrier come or go. While there is no link, frames are lost in both
+ * directions. The state is the operator's: a reset of the device does not change it.
+ * Context: device thread.
+ * Return:  0, also when it was so already; -EPIPE the host's end is gone, and no link can come
+ * back. Spec:    virtio 1.2 section 5.1.4 (VIRTIO_NET_S_LINK_UP)
+ */
+int virtio_net_set_link(struct virtio_net *n, bool up) MUST_CHECK;
+
 #endif /* DEVICES_VIRTIO_NET_H */

@@ -2,6 +2,8 @@
 #include "tests/unit/net_rig.h"
 #include "tests/unit/run.h"
 
+#include <errno.h>
+#include <linux/virtio_mmio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -317,6 +319,79 @@ START_TEST(wire_that_goes_while_there_is_no_driver_does_not_spin)
 }
 END_TEST
 
+START_TEST(set_link_down_is_seen_and_loses_frames_both_ways)
+{
+	const struct virtio_net_config *c = (const void *)rig.dev->config;
+	uint32_t generation = virtio_dev_generation(rig.dev);
+
+	net_rig_lend(&rig, BUFFER);
+	net_rig_serve(&rig);
+	ck_assert_int_eq(virtio_net_set_link(rig.net, false), 0);
+	ck_assert_uint_eq(c->status & VIRTIO_NET_S_LINK_UP, 0);
+	ck_assert_uint_ne(virtio_dev_generation(rig.dev), generation);
+	ck_assert_uint_ne(rig.dev->interrupt_status & VIRTIO_MMIO_INT_CONFIG, 0);
+	net_rig_arrive(&rig, 72, 0x11);
+	net_rig_send(&rig, 72, 0x22);
+	net_rig_kick(&rig, 1);
+	ck_assert_uint_eq(net_rig_serve(&rig), 0); /* what has come does not keep us awake */
+	expect_used(1, 0, 0, 0);
+	ck_assert_uint_eq(net_rig_taken(&rig, 0x22), 0);
+	ck_assert_uint_eq(rig.ring[0]->used->idx, 0);
+}
+END_TEST
+
+START_TEST(set_link_up_again_works_and_gives_nothing_old)
+{
+	const struct virtio_net_config *c = (const void *)rig.dev->config;
+	uint8_t *buffer = net_rig_lend(&rig, BUFFER);
+
+	ck_assert_int_eq(virtio_net_set_link(rig.net, false), 0);
+	net_rig_arrive(&rig, 72, 0x11);
+	net_rig_serve(&rig);
+	ck_assert_int_eq(virtio_net_set_link(rig.net, true), 0);
+	ck_assert_uint_eq(c->status, VIRTIO_NET_S_LINK_UP);
+	net_rig_arrive(&rig, 80, 0x33);
+	net_rig_serve(&rig);
+	ck_assert_uint_eq(rig.ring[0]->used->idx, 1);
+	expect_used(0, 0, 0, 80);
+	ck_assert_uint_eq(buffer[NET_HEADER], 0x33);
+	net_rig_send(&rig, 72, 0x44);
+	net_rig_kick(&rig, 1);
+	ck_assert_uint_eq(net_rig_taken(&rig, 0x44), 72);
+}
+END_TEST
+
+START_TEST(set_link_down_gives_back_the_frame_that_waits)
+{
+	for (unsigned i = 0; i < 40; i++)
+		net_rig_send(&rig, 30000, 5);
+	net_rig_kick(&rig, 1);
+	ck_assert_uint_lt(rig.ring[1]->used->idx, 40);
+	ck_assert_int_eq(virtio_net_set_link(rig.net, false), 0);
+	net_rig_serve(&rig);
+	ck_assert_uint_eq(rig.ring[1]->used->idx, 40);
+}
+END_TEST
+
+START_TEST(set_link_survives_a_reset)
+{
+	const struct virtio_net_config *c = (const void *)rig.dev->config;
+
+	ck_assert_int_eq(virtio_net_set_link(rig.net, false), 0);
+	virtio_dev_reset(rig.dev);
+	ck_assert_uint_eq(c->status & VIRTIO_NET_S_LINK_UP, 0);
+}
+END_TEST
+
+START_TEST(set_link_up_of_a_cable_that_is_gone_is_refused)
+{
+	ck_assert_int_eq(shutdown(rig.wire, SHUT_RDWR), 0);
+	net_rig_serve(&rig);
+	ck_assert_int_eq(virtio_net_set_link(rig.net, false), 0);
+	ck_assert_int_eq(virtio_net_set_link(rig.net, true), -EPIPE);
+}
+END_TEST
+
 START_TEST(command_sets_the_address_until_reset)
 {
 	static const uint8_t set[] = { 1, 1, 2, 0, 0, 0, 0, 9 };
@@ -419,6 +494,11 @@ static void add_life(Suite *s)
 	tcase_add_test(t, wire_that_goes_while_frames_wait_gives_them_back);
 	tcase_add_test(t, wire_that_goes_while_there_is_no_driver_does_not_spin);
 	tcase_add_test(t, reset_lets_go_of_buffers_and_frames);
+	tcase_add_test(t, set_link_down_is_seen_and_loses_frames_both_ways);
+	tcase_add_test(t, set_link_up_again_works_and_gives_nothing_old);
+	tcase_add_test(t, set_link_down_gives_back_the_frame_that_waits);
+	tcase_add_test(t, set_link_survives_a_reset);
+	tcase_add_test(t, set_link_up_of_a_cable_that_is_gone_is_refused);
 	tcase_add_loop_test(t, command_of_a_feature_that_was_not_acknowledged_is_refused, 0,
 	                    ARRAY_SIZE(unacked));
 	tcase_add_test(t, command_without_room_for_an_answer_stops_the_card);
