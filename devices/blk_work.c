@@ -48,17 +48,37 @@ static void log_failure(struct blk_work *w, const struct blk_req *rq, int r)
 		log_error("%s: %" PRIu32 " failures before were not shown", w->label, dropped);
 }
 
-/* The host could not do what the guest may ask for: what is left becomes an error. */
+/* Whether to keep a request that the host has refused until it is tried again. */
+static bool to_hold(const struct blk_work *w, const struct blk_req *rq, int r)
+{
+	if (!w->can_hold || rq->op == BLK_READ || w->werror == WERROR_REPORT)
+		return false;
+	return w->werror == WERROR_STOP || r == -ENOSPC || r == -EDQUOT;
+}
+
+/*
+ * The host could not do what the guest may ask for: what is left becomes an error, or is held.
+ * Goes on with the request.
+ */
 static void fail(struct blk_work *w, struct blk_req *rq, int r)
 {
-	rq->status = VIRTIO_BLK_S_IOERR;
-	if (rq->op == BLK_DISCARD && r == -EOPNOTSUPP)
+	bool held = to_hold(w, rq, r);
+
+	if (rq->op == BLK_DISCARD && r == -EOPNOTSUPP) {
 		rq->status = VIRTIO_BLK_S_UNSUPP; /* a hint that could not be taken */
-	else
+	} else {
 		log_failure(w, rq, r);
+		w->refused(w, rq, r, held);
+		if (held) {
+			blk_req_list_add(&w->held, rq);
+			return;
+		}
+		rq->status = VIRTIO_BLK_S_IOERR;
+	}
 	if (rq->op == BLK_WRITE || is_range(rq))
 		rq->left = 0; /* the guest lent us nothing to fill */
 	rq->op = BLK_FILL;
+	next_piece(w, rq);
 }
 
 /* --- writes to an overlay --- */
@@ -251,7 +271,6 @@ static void next_piece(struct blk_work *w, struct blk_req *rq)
 	} else if (r < 0) {
 		blk_req_consume(rq, 0);
 		fail(w, rq, r);
-		next_piece(w, rq);
 	} else {
 		launch(w, rq);
 	}
@@ -269,6 +288,16 @@ static bool try_otherwise(struct blk_work *w, struct blk_req *rq, ssize_t n)
 	return true;
 }
 
+static void next_pieces(struct blk_work *w, struct blk_list *of)
+{
+	struct blk_list l = *of;
+	struct blk_req *rq;
+
+	*of = (struct blk_list){ 0 };
+	while ((rq = blk_req_list_take(&l)))
+		next_piece(w, rq);
+}
+
 /* A piece has ended, with @n bytes done or -errno. */
 static void end_piece(struct blk_work *w, struct blk_req *rq, ssize_t n)
 {
@@ -280,16 +309,12 @@ static void end_piece(struct blk_work *w, struct blk_req *rq, ssize_t n)
 	blk_req_consume(rq, n > 0 ? (size_t)n : 0);
 	if (rq->op == BLK_FLUSH && n >= 0)
 		rq->op = BLK_FILL;
-	else if (n < 0 && !try_otherwise(w, rq, n))
+	if (n < 0 && !try_otherwise(w, rq, n))
 		fail(w, rq, (int)n);
-	next_piece(w, rq);
-	if (claimed) {
-		struct blk_list again = w->parked;
-
-		w->parked = (struct blk_list){ 0 };
-		while ((rq = blk_req_list_take(&again)))
-			next_piece(w, rq);
-	}
+	else
+		next_piece(w, rq);
+	if (claimed)
+		next_pieces(w, &w->parked);
 }
 
 /* --- the engines --- */
@@ -359,12 +384,14 @@ bool blk_work_turn(struct blk_work *w)
 
 void blk_work_start(struct blk_work *w, struct blk_list *l)
 {
-	struct blk_req *rq;
-
 	w->alone = l->first && !l->first->next && w->pool.n_busy == 1;
-	while ((rq = blk_req_list_take(l)))
-		next_piece(w, rq);
+	next_pieces(w, l);
 	w->alone = false;
+}
+
+void blk_work_retry(struct blk_work *w)
+{
+	next_pieces(w, &w->held);
 }
 
 bool blk_work_room(const struct blk_work *w)
@@ -389,6 +416,7 @@ void blk_work_drain(struct blk_work *w)
 	blk_req_pool_clear(&w->pool);
 	w->todo = (struct blk_list){ 0 };
 	w->parked = (struct blk_list){ 0 };
+	w->held = (struct blk_list){ 0 };
 	w->n_claims = 0;
 	w->bytes = 0;
 }

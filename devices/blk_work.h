@@ -28,18 +28,23 @@ struct blk_work {
 	struct blk_pool pool;
 	struct blk_list todo; /* pieces for the thread itself */
 	struct blk_list parked; /* they wait for a write of @claim */
+	struct blk_list held; /* the host refused them; blk_work_retry() */
 	struct blk_req *claim[BLK_REQ_MAX]; /* writes under way that give clusters to the overlay */
 	unsigned n_claims;
 	uint64_t bytes; /* of the pieces under way */
 	bool alone; /* the request being started is the only one */
 	bool durable; /* a write is finished when it has reached the storage itself */
 	bool unsafe; /* the host may keep back what was flushed: cache=unsafe */
+	bool can_hold; /* somebody hears of a held request, and may have it tried again */
+	enum config_werror werror;
 	bool no_workers; /* the kernel has no threads for the ring: what needs one is for us */
 	bool zero_by_hand; /* the host's file system cannot zero a range */
 	struct log_limit io_errors;
 	void (*answer)(struct blk_work *w,
 	               struct blk_req *rq); /* status is set; rq goes after it */
 	void (*progress)(struct blk_work *w); /* results came in: requests were answered */
+	/* The host has refused @rq with -errno @r; it is @held, or an error for the guest. */
+	void (*refused)(struct blk_work *w, const struct blk_req *rq, int r, bool held);
 };
 
 /* Bytes of one turn of the thread, and of one piece: what lets other disks wait. */
@@ -47,7 +52,8 @@ struct blk_work {
 
 /**
  * blk_work_init() - Choose an engine
- * @w:    Zeroed, but for @label, @disk (open), @cow, @unsafe, @answer and @progress
+ * @w:    Zeroed, but for @label, @disk (open), @cow, @unsafe, @werror, @answer, @progress and
+ *        @refused
  * @loop: Loop of the disk's thread; NULL: the caller's thread is it, and there is no ring
  * @e:    Says why not
  *
@@ -91,6 +97,14 @@ void blk_work_start(struct blk_work *w, struct blk_list *l);
  * Return:  Whether there is more to do at once; if not, progress() is called when there is.
  */
 bool blk_work_turn(struct blk_work *w) MUST_CHECK;
+
+/**
+ * blk_work_retry() - Begin again with the requests that are held
+ * @w: Work
+ *
+ * Context: the disk's thread, before blk_work_turn().
+ */
+void blk_work_retry(struct blk_work *w);
 
 /**
  * blk_work_drain() - Forget all requests, unanswered; no guest memory is touched after it

@@ -311,6 +311,7 @@ int disk_open(struct disk *ret, const struct config_disk *cfg, struct err *e)
 	if (fd < 0)
 		return fd;
 	d.fd = fd;
+	d.device = S_ISBLK(st.st_mode);
 	r = check_writable(cfg, fd, &st, e);
 	if (r == 0)
 		r = lock_image(cfg, fd, &st, e);
@@ -324,6 +325,27 @@ int disk_open(struct disk *ret, const struct config_disk *cfg, struct err *e)
 	d.punches = !d.readonly && can_punch(&d, &st);
 	*ret = d;
 	(void)fd_take(&fd);
+	return 0;
+}
+
+int disk_may_resize(const struct disk *d, uint64_t bytes, struct err *e)
+{
+	uint64_t has;
+
+	if (d->readonly)
+		return err_set(e, EROFS, "'%s' is only read", d->path);
+	if (bytes == 0 || bytes % d->logical != 0)
+		return err_set(e, EINVAL, "%" PRIu64 " bytes is not a multiple of %u", bytes,
+		               d->logical);
+	if (d->device && ioctl(d->fd, BLKGETSIZE64, &has) == 0 && bytes > has)
+		return err_set(e, EINVAL, "device '%s' has only %" PRIu64 " bytes", d->path, has);
+	return 0;
+}
+
+int disk_resize(const struct disk *d, uint64_t bytes, struct err *e)
+{
+	if (!d->device && ftruncate(d->fd, (off_t)bytes) < 0)
+		return err_errno(e, errno, "cannot resize '%s'", d->path);
 	return 0;
 }
 

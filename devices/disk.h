@@ -9,7 +9,7 @@
 
 /*
  * Where a disk's sectors are kept: a raw image file or a block device of the host. Offsets and
- * lengths are the caller's to bound; the size is the one found at open and never changes.
+ * lengths are the caller's to bound; the size is the one found at open until disk_resize().
  */
 
 #define DISK_SECTOR 512 /* bytes; the unit of virtio-blk whatever the block size */
@@ -17,9 +17,10 @@
 struct disk {
 	const char *path; /* for messages; the configuration's string */
 	int fd; /* -1: closed */
+	bool device; /* a block device, not a file */
 	bool readonly; /* opened so */
 	bool punches; /* the host can give a range back */
-	uint64_t sectors; /* at least 1 */
+	uint64_t sectors; /* at least 1; set by the disk's thread, atomic */
 	uint32_t logical; /* block size in bytes; power of two, 512 to 4096 */
 	uint32_t physical; /* block size in bytes; power of two, at least @logical */
 	uint32_t io_min, io_opt; /* preferred request sizes in bytes; 0: not known */
@@ -45,6 +46,30 @@ struct disk {
  *          or given twice; what open(2), fstat(2) and the device's ioctls return.
  */
 int disk_open(struct disk *ret, const struct config_disk *cfg, struct err *e) MUST_CHECK;
+
+/**
+ * disk_may_resize() - Judge a new size
+ * @d:     Disk
+ * @bytes: New size
+ * @e:     Says why not
+ *
+ * Context: main thread; may be jailed.
+ * Return:  0.
+ * Errors:  -EROFS read-only; -EINVAL not whole blocks, or a block device is shorter.
+ */
+int disk_may_resize(const struct disk *d, uint64_t bytes, struct err *e) MUST_CHECK;
+
+/**
+ * disk_resize() - Make an image file longer or shorter; a block device stays as it is
+ * @d:     Disk
+ * @bytes: New size, which disk_may_resize() found fit
+ * @e:     Says why not
+ *
+ * Leaves @d->sectors as it is: nothing may be asked of the disk beyond the shorter of both sizes.
+ * Context: main thread; may be jailed.
+ * Return:  0, or what ftruncate(2) returns as -errno.
+ */
+int disk_resize(const struct disk *d, uint64_t bytes, struct err *e) MUST_CHECK;
 
 /**
  * disk_close() - Close the descriptor, which gives up the lock

@@ -23,6 +23,9 @@ _Static_assert(BLK_REQ_BIG >= VIRTQ_IOV_MAX, "a request has room for every chain
  */
 #define TURN_REQUESTS 64
 
+#define FAILED_WRITE (1U << 16)
+#define FAILED_HELD  (1U << 17)
+
 struct virtio_blk {
 	struct virtio_dev base;
 	struct disk disk;
@@ -34,6 +37,9 @@ struct virtio_blk {
 	uint32_t answered; /* [role: on_dev] bits of queues with requests pushed, not signalled */
 	uint32_t waiting; /* [role: on_dev] bits of queues that may hold more than there was room
 	                     for */
+	int watcher; /* eventfd of virtio_blk_watch() */
+	uint32_t failure; /* atomic: the latest, FAILED_* beside its errno; 0: none */
+	bool retry; /* atomic: the disk's thread is to try again what is held */
 };
 
 /* The guest sent what no driver sends. It gets an error, and the operator a line now and then. */
@@ -239,6 +245,24 @@ static void blk_kick_again(const struct virtio_queue *q)
 		log_error("%s: cannot go on: %s", q->dev->label, strerror(errno));
 }
 
+/* Tell the main thread of a failure. One that stops the VM is not hidden by one that does not. */
+static void blk_refused_by_host(struct blk_work *w, const struct blk_req *rq, int r, bool held)
+{
+	struct virtio_blk *b = container_of(w, struct virtio_blk, work);
+	uint32_t now = (uint32_t)-r | (rq->op == BLK_READ ? 0 : FAILED_WRITE), was = 0;
+	const uint64_t one = 1;
+
+	if (!w->can_hold)
+		return;
+	if (held)
+		now |= FAILED_HELD;
+	while (!__atomic_compare_exchange_n(&b->failure, &was, now | (was & FAILED_HELD), false,
+	                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	if (write(b->watcher, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		log_debug("%s: cannot tell of a failure", b->base.label);
+}
+
 static int blk_kick(struct virtio_dev *d, uint16_t qi)
 {
 	struct virtio_blk *b = container_of(d, struct virtio_blk, base);
@@ -249,6 +273,8 @@ static int blk_kick(struct virtio_dev *d, uint16_t qi)
 	b->last_queue = qi;
 	b->waiting &= ~(1U << qi);
 	b->work.durable = blk_durable(b);
+	if (__atomic_exchange_n(&b->retry, false, __ATOMIC_RELAXED))
+		blk_work_retry(&b->work);
 	r = blk_take(b, qi, false, &turn);
 	more = blk_work_turn(&b->work);
 	blk_signal(b);
@@ -397,8 +423,10 @@ int virtio_blk_new(struct virtio_blk **ret, const struct config_disk *cfg, unsig
 		.label = b->base.label,
 		.cow.fd = -1,
 		.unsafe = cfg->unsafe,
+		.werror = cfg->werror,
 		.answer = blk_answer,
 		.progress = blk_progress,
+		.refused = blk_refused_by_host,
 	};
 	r = blk_open(b, cfg, e);
 	if (r == 0)
@@ -429,7 +457,72 @@ struct virtio_dev *virtio_blk_dev(struct virtio_blk *b)
 	return &b->base;
 }
 
+/* Both the size that requests are judged by and the one that the driver sees. */
+static void set_capacity(struct virtio_dev *d, void *arg)
+{
+	struct virtio_blk *b = container_of(d, struct virtio_blk, base);
+	const uint64_t *sectors = arg;
+
+	__atomic_store_n(&b->disk.sectors, *sectors, __ATOMIC_RELAXED);
+	b->constant.capacity = *sectors;
+	b->config.capacity = *sectors;
+}
+
+/* On its way to the disk's thread. */
+struct resize {
+	struct virtio_blk *blk;
+	uint64_t sectors;
+};
+
+static void resize(void *arg)
+{
+	struct resize *r = arg;
+
+	virtio_dev_config_changed(&r->blk->base, set_capacity, &r->sectors);
+}
+
+int virtio_blk_resized(struct virtio_blk *b, uint64_t bytes, struct err *e)
+{
+	struct resize r = { b, bytes / DISK_SECTOR };
+	const bool shrinks = bytes < virtio_blk_bytes(b);
+	int err = disk_may_resize(&b->disk, bytes, e);
+
+	/* No request may pass that goes beyond the end of the image. */
+	if (err == 0 && !shrinks)
+		err = disk_resize(&b->disk, bytes, e);
+	if (err < 0)
+		return err;
+	loop_call(b->base.loop, resize, &r);
+	return shrinks ? disk_resize(&b->disk, bytes, e) : 0;
+}
+
+void virtio_blk_watch(struct virtio_blk *b, int fd)
+{
+	b->watcher = fd;
+	b->work.can_hold = true;
+}
+
+bool virtio_blk_failed(struct virtio_blk *b, struct virtio_blk_failure *ret)
+{
+	uint32_t failure = __atomic_exchange_n(&b->failure, 0, __ATOMIC_RELAXED);
+
+	if (failure == 0)
+		return false;
+	*ret = (struct virtio_blk_failure){
+		.code = (int)(failure & (FAILED_WRITE - 1)),
+		.write = failure & FAILED_WRITE,
+		.held = failure & FAILED_HELD,
+	};
+	return true;
+}
+
+void virtio_blk_retry(struct virtio_blk *b)
+{
+	__atomic_store_n(&b->retry, true, __ATOMIC_RELAXED);
+	virtio_dev_notify(&b->base, 0);
+}
+
 uint64_t virtio_blk_bytes(const struct virtio_blk *b)
 {
-	return b->disk.sectors * DISK_SECTOR;
+	return __atomic_load_n(&b->disk.sectors, __ATOMIC_RELAXED) * DISK_SECTOR;
 }

@@ -42,6 +42,50 @@ void virtio_blk_free(struct virtio_blk *b);
 struct virtio_dev *virtio_blk_dev(struct virtio_blk *b);
 
 /**
+ * virtio_blk_resized() - The disk gets another size, and the driver is told
+ * @b:     Device
+ * @bytes: New size; an image file is made longer or shorter, a block device has it already
+ * @e:     Says why not
+ *
+ * Context: main thread; waits for the disk's thread. May be jailed.
+ * Return:  0.
+ * Errors:  those of disk_may_resize() and disk_resize(); a disk with an overlay is read-only.
+ * Spec:    virtio 1.2 sections 2.5.1, 5.2.5
+ */
+int virtio_blk_resized(struct virtio_blk *b, uint64_t bytes, struct err *e) MUST_CHECK;
+
+/* What the host has refused, and what has come of it. */
+struct virtio_blk_failure {
+	int code; /* errno */
+	bool write; /* or a flush, a discard...; else a read */
+	bool held; /* the request waits for virtio_blk_retry(); else the guest got an error */
+};
+
+/**
+ * virtio_blk_watch() - Hear of failures, and have requests held that the configuration says
+ * @b:  Device, whose thread does not run yet
+ * @fd: Nonblocking eventfd that is written at a failure; stays the caller's
+ */
+void virtio_blk_watch(struct virtio_blk *b, int fd);
+
+/**
+ * virtio_blk_failed() - Whether something has failed since this was last asked
+ * @b:   Device
+ * @ret: The latest of it; set only with true
+ *
+ * Context: main thread.
+ */
+bool virtio_blk_failed(struct virtio_blk *b, struct virtio_blk_failure *ret) MUST_CHECK;
+
+/**
+ * virtio_blk_retry() - Try what is held again
+ * @b: Device
+ *
+ * Context: main thread; does not wait.
+ */
+void virtio_blk_retry(struct virtio_blk *b);
+
+/**
  * virtio_blk_bytes() - Size of the disk
  * @b: Device
  *

@@ -142,6 +142,11 @@ int config_check(const struct config *c, struct err *e)
 	if (c->paused && c->n_control == 0)
 		return err_set(e, EINVAL,
 		               "'--paused' needs a '--control': nobody could let the guest run");
+	for (unsigned i = 0; i < c->n_disks; i++)
+		if (c->disk[i].werror == WERROR_STOP && c->n_control == 0)
+			return err_set(e, EINVAL,
+			               "'werror=stop' needs a '--control': nobody could let the "
+			               "guest go on");
 	r = config_check_nets(c, e);
 	return r < 0 ? r : config_check_files(c, e);
 }

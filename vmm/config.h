@@ -21,6 +21,13 @@
 #define CONFIG_CONTROL_MAX 4
 #define CONFIG_SERIAL_MAX  20 /* bytes: VIRTIO_BLK_ID_BYTES */
 
+/* What becomes of a write that the host refuses: --disk werror=. */
+enum config_werror {
+	WERROR_ENOSPC, /* the VM stops for want of space, if a control client can let it go on */
+	WERROR_REPORT, /* the guest is told */
+	WERROR_STOP, /* the VM stops */
+};
+
 /* One --disk or --rootfs. */
 struct config_disk {
 	char *value; /* owned: the text that the strings below point into */
@@ -29,6 +36,7 @@ struct config_disk {
 	bool readonly;
 	bool cow; /* writes go to a temporary file */
 	bool unsafe; /* flushes are given up */
+	enum config_werror werror;
 };
 
 enum config_net_kind { NET_TAP, NET_FD, NET_PASST };

@@ -70,12 +70,18 @@ static json_t *make_word(const struct config *c, const struct opt *o)
 
 static json_t *make_one_disk(const struct config_disk *d)
 {
+	static const char *const werrors[] = {
+		[WERROR_ENOSPC] = NULL,
+		[WERROR_REPORT] = "report",
+		[WERROR_STOP] = "stop",
+	};
 	json_t *disk = json_object();
 
 	if (json_object_set_new(disk, "path", jsontext_new(d->path)) == 0 &&
 	    json_object_set_new(disk, "ro", json_boolean(d->readonly)) == 0 &&
 	    json_object_set_new(disk, "cow", json_boolean(d->cow)) == 0 &&
 	    json_object_set_new(disk, "cache", jsontext_new(d->unsafe ? "unsafe" : NULL)) == 0 &&
+	    json_object_set_new(disk, "werror", jsontext_new(werrors[d->werror])) == 0 &&
 	    json_object_set_new(disk, "serial", jsontext_new(d->serial)) == 0)
 		return disk;
 	json_decref(disk);

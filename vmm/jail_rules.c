@@ -2,6 +2,7 @@
 #include "vmm/jail_rules.h"
 
 #include <asm/termbits.h>
+#include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
@@ -67,6 +68,7 @@ static const struct jail_rule main_rules[] = {
 	      RARE("no network card")),
 	IOCTL(TUNSETQUEUE, .why = "how many queues of the tap the guest's driver uses",
 	      RARE("no network card")),
+	IOCTL(BLKGETSIZE64, .why = "new size of a block device", RARE("no disk grows")),
 	IOCTL(TIOCGPGRP, .why = "whether the terminal is ours at the moment"),
 	IOCTL(TIOCGWINSZ, .why = "size of the terminal", RARE("nobody changes it")),
 	ANY(getpgrp, "whether the terminal is ours at the moment"),
@@ -97,8 +99,9 @@ static const struct jail_rule main_rules[] = {
 	     RARE("there are no clients, and the pipe has room")),
 	RULE(restart_syscall, .why = "the kernel's way back into poll() after SIGSTOP",
 	     RARE("nobody stops us there")),
-	RULE(ftruncate, .why = "empty the result file when it cannot be written whole",
-	     RARE("the disk is not full")),
+	RULE(ftruncate,
+	     .why = "empty the result file when it cannot be written whole; resize an image",
+	     RARE("the disk is not full, and none grows")),
 	ANY(wait4, "wait for the end of caretaker and connector"),
 	ANY(exit_group, "end of the process"),
 };

@@ -4,11 +4,16 @@
 #include "vmm/machine.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
 
 static void resume(struct machine *m)
 {
 	m->monitor.state = MONITOR_RUNNING;
 	m->monitor.cont_asked = false;
+	for (unsigned i = 0; i < m->cfg->n_disks; i++) {
+		m->monitor.disk_error[i] = 0;
+		virtio_blk_retry(m->slot[i].blk);
+	}
 	vcpus_resume(&m->vcpus);
 	qmp_resumed(&m->monitor.qmp);
 }
@@ -40,6 +45,9 @@ static enum qmp_status get_status(void *vm)
 	};
 	const struct machine *m = vm;
 
+	for (unsigned i = 0; i < m->cfg->n_disks; i++)
+		if (m->monitor.state == MONITOR_PAUSED && m->monitor.disk_error[i])
+			return QMP_IO_ERROR;
 	return status[m->monitor.state];
 }
 
@@ -71,6 +79,29 @@ static bool cont(void *vm)
 		break;
 	}
 	return true;
+}
+
+/* The host has refused something, perhaps for want of space: the guest waits until it has some. */
+static void on_disk_failed(struct loop_source *s, uint32_t events)
+{
+	struct monitor *mon = container_of(s, struct monitor, disks);
+	struct machine *m = container_of(mon, struct machine, monitor);
+	struct virtio_blk_failure f;
+	uint64_t count;
+
+	(void)events;
+	if (read(s->fd, &count, sizeof(count)) < 0)
+		return;
+	for (unsigned i = 0; i < m->cfg->n_disks; i++) {
+		if (!virtio_blk_failed(m->slot[i].blk, &f))
+			continue;
+		qmp_disk_failed(&mon->qmp, &(struct qmp_disk_error){ i, f.code, f.write, f.held });
+		if (!f.held)
+			continue;
+		mon->disk_error[i] = f.code;
+		mon->cont_asked = false; /* that was said before */
+		(void)stop(m);
+	}
 }
 
 static void powerdown(void *vm)
@@ -106,6 +137,13 @@ static uint64_t disk_bytes(void *vm, unsigned disk)
 	return virtio_blk_bytes(m->slot[disk].blk);
 }
 
+static int disk_error(void *vm, unsigned disk)
+{
+	const struct machine *m = vm;
+
+	return m->monitor.disk_error[disk];
+}
+
 static const struct qmp_vm_ops ops = {
 	.status = get_status,
 	.stop = stop,
@@ -114,13 +152,32 @@ static const struct qmp_vm_ops ops = {
 	.end = end,
 	.cpu_thread = cpu_thread,
 	.disk_bytes = disk_bytes,
+	.disk_error = disk_error,
 };
+
+/* Disks stop the VM only if somebody can let it go on. */
+static int watch_disks(struct machine *m, struct err *e)
+{
+	struct loop_source *s = &m->monitor.disks;
+	int r;
+
+	*s = (struct loop_source){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		                   .ready = on_disk_failed };
+	r = s->fd < 0 ? -errno : loop_add(&m->loop, s, EPOLLIN);
+	return r < 0 ? err_errno(e, -r, "cannot watch the disks") : 0;
+}
 
 int monitor_create(struct machine *m, struct err *e)
 {
 	struct monitor *mon = &m->monitor;
 
 	qmp_init(&mon->qmp, m->cfg, &ops, m);
+	if (m->cfg->n_control > 0 && m->cfg->n_disks > 0) {
+		int r = watch_disks(m, e);
+
+		if (r < 0)
+			return r;
+	}
 	return control_create(&mon->control, &mon->qmp, &m->loop, &m->caretaker, e);
 }
 
@@ -128,6 +185,7 @@ void monitor_destroy(struct machine *m)
 {
 	control_destroy(&m->monitor.control);
 	qmp_fini(&m->monitor.qmp);
+	fd_close(&m->monitor.disks.fd);
 }
 
 int monitor_start(struct machine *m)

@@ -22,6 +22,8 @@ struct monitor {
 	bool cont_asked; /* run again as soon as the stop is complete */
 	bool reset_asked; /* a client wanted a reset */
 	struct loop_source parked; /* the vCPUs' eventfd, which is theirs */
+	struct loop_source disks; /* eventfd that a disk writes when the host has refused it */
+	int disk_error[CONFIG_DISKS_MAX]; /* errno that has stopped the VM; 0: none */
 	struct qmp qmp;
 	struct control control;
 };

@@ -108,7 +108,10 @@ const struct opt options[] = {
 	          "VMs may share it. 'serial=S': up to 20 printable characters, what the guest "
 	          "finds under /dev/disk/by-id. 'cache=unsafe': the guest's flushes are not "
 	          "passed on, so that a crash of the host can cost the file system in it; for "
-	          "images that can be made again.") },
+	          "images that can be made again. 'werror=report': a write that the host refuses "
+	          "is an error for the guest; 'werror=stop': the VM is paused, and the write is "
+	          "tried again at the command 'cont' of a --control. If neither is given, want of "
+	          "space pauses the VM if there is a --control, and all else is reported.") },
 	{ .name = "net",
 	  .letter = 'n',
 	  .type = OPT_NET,

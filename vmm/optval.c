@@ -140,7 +140,7 @@ static int set_word(struct config *c, const struct opt *o, const char *value, st
 	return err_set(e, EINVAL, SHOWN " is not one of %s", value, known);
 }
 
-enum { DISK_PATH, DISK_RO, DISK_COW, DISK_SERIAL, DISK_CACHE, DISK_N_KEYS };
+enum { DISK_PATH, DISK_RO, DISK_COW, DISK_SERIAL, DISK_CACHE, DISK_WERROR, DISK_N_KEYS };
 
 static const struct optlist_key disk_keys[] = {
 	[DISK_PATH] = { .name = "path", .takes = OPTLIST_VALUE },
@@ -148,6 +148,7 @@ static const struct optlist_key disk_keys[] = {
 	[DISK_COW] = { .name = "cow" },
 	[DISK_SERIAL] = { .name = "serial", .takes = OPTLIST_VALUE },
 	[DISK_CACHE] = { .name = "cache", .takes = OPTLIST_VALUE },
+	[DISK_WERROR] = { .name = "werror", .takes = OPTLIST_VALUE },
 };
 
 static int check_serial(const char *serial, struct err *e)
@@ -196,6 +197,11 @@ static int set_disk_key(struct config_disk *d, int k, const char *value, struct 
 		if (strcmp(value, "unsafe") != 0)
 			return err_set(e, EINVAL, "cache=" SHOWN " is not cache=unsafe", value);
 		d->unsafe = true;
+		return 0;
+	case DISK_WERROR:
+		if (strcmp(value, "report") != 0 && strcmp(value, "stop") != 0)
+			return err_set(e, EINVAL, "werror=" SHOWN " is not report or stop", value);
+		d->werror = value[0] == 'r' ? WERROR_REPORT : WERROR_STOP;
 		return 0;
 	default:
 		d->serial = value;

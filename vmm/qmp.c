@@ -4,14 +4,14 @@
 #include "vmm/qmp_call.h"
 #include "vmm/qmp_commands.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 const char *const qmp_status_names[] = {
-	[QMP_PRELAUNCH] = "prelaunch",
-	[QMP_RUNNING] = "running",
-	[QMP_PAUSED] = "paused",
-	[QMP_SHUTDOWN] = "shutdown",
+	[QMP_PRELAUNCH] = "prelaunch", [QMP_RUNNING] = "running",   [QMP_PAUSED] = "paused",
+	[QMP_IO_ERROR] = "io-error",   [QMP_SHUTDOWN] = "shutdown",
 };
 
 _Static_assert(ARRAY_SIZE(qmp_status_names) == QMP_N_STATUSES, "every status has a name");
@@ -239,6 +239,20 @@ void qmp_panicked(struct qmp *q, bool ends)
 	if (!q->sessions)
 		return; /* nor is there a seed for JSON objects */
 	tell(q, "GUEST_PANICKED", json_pack("{s:s}", "action", ends ? "poweroff" : "run"));
+}
+
+void qmp_disk_failed(struct qmp *q, const struct qmp_disk_error *f)
+{
+	char node[16];
+
+	if (!q->sessions)
+		return;
+	(void)snprintf(node, sizeof(node), "d%u", f->disk);
+	tell(q, "BLOCK_IO_ERROR",
+	     json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "device", "", "node-name", node,
+	               "operation", f->write ? "write" : "read", "action",
+	               f->stops ? "stop" : "report", "nospace", f->code == ENOSPC, "reason",
+	               strerror(f->code)));
 }
 
 void qmp_ended(struct qmp *q, bool guest, const char *reason)

@@ -18,7 +18,14 @@
  */
 
 /* What the VM is doing; names as in query-status. */
-enum qmp_status { QMP_PRELAUNCH, QMP_RUNNING, QMP_PAUSED, QMP_SHUTDOWN, QMP_N_STATUSES };
+enum qmp_status {
+	QMP_PRELAUNCH,
+	QMP_RUNNING,
+	QMP_PAUSED,
+	QMP_IO_ERROR, /* paused, as a disk cannot write */
+	QMP_SHUTDOWN,
+	QMP_N_STATUSES
+};
 
 extern const char *const qmp_status_names[]; /* QMP_N_STATUSES of them */
 
@@ -35,6 +42,7 @@ struct qmp_vm_ops {
 	void (*end)(void *vm, enum qmp_end how); /* qmp_ended() follows, if it was not called */
 	pid_t (*cpu_thread)(void *vm, unsigned cpu); /* of config.cpus */
 	uint64_t (*disk_bytes)(void *vm, unsigned disk); /* of config.n_disks */
+	int (*disk_error)(void *vm, unsigned disk); /* errno that has stopped the VM; 0: none */
 };
 
 struct qmp_session;
@@ -168,6 +176,21 @@ void qmp_powerdown(struct qmp *q);
  * @ends: The VM ends with it, rather than going on for now
  */
 void qmp_panicked(struct qmp *q, bool ends);
+
+/* What the host has refused a disk. */
+struct qmp_disk_error {
+	unsigned disk; /* of config.n_disks */
+	int code; /* errno */
+	bool write; /* else a read */
+	bool stops; /* the VM, and what was refused is tried again later; else the guest is told */
+};
+
+/**
+ * qmp_disk_failed() - A disk could not do what the guest asked for
+ * @q: Server; zeroed: does nothing
+ * @f: What and how
+ */
+void qmp_disk_failed(struct qmp *q, const struct qmp_disk_error *f);
 
 /**
  * qmp_ended() - The VM ends

@@ -3,6 +3,7 @@
 
 #include "vmm/jsontext.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /* Limits of the rate, which there are none of. */
@@ -35,13 +36,16 @@ static json_t *show_inserted(const struct config_disk *d, const char *node, uint
 
 static json_t *show_disk(struct qmp_call *c, unsigned i)
 {
+	static const char *const io_status[] = { "ok", "failed", "nospace" };
+	const int code = c->qmp->ops->disk_error(c->qmp->vm, i);
 	char device[16], node[16];
 
 	(void)snprintf(device, sizeof(device), "vd%u", i);
 	(void)snprintf(node, sizeof(node), "d%u", i);
 	return json_pack(
 	        "{s:s, s:s, s:s, s:b, s:b, s:s, s:o}", "device", "", "qdev", device, "io-status",
-	        "ok", "locked", 0, "removable", 0, "type", "unknown", "inserted",
+	        io_status[(code != 0) + (code == ENOSPC)], "locked", 0, "removable", 0, "type",
+	        "unknown", "inserted",
 	        show_inserted(&c->qmp->cfg->disk[i], node, c->qmp->ops->disk_bytes(c->qmp->vm, i)));
 }
 

@@ -250,7 +250,7 @@ static int add_name(json_t *list, const char *name)
 }
 
 static const char *const events[] = {
-	"GUEST_PANICKED", "POWERDOWN", "RESUME", "SHUTDOWN", "STOP",
+	"BLOCK_IO_ERROR", "GUEST_PANICKED", "POWERDOWN", "RESUME", "SHUTDOWN", "STOP",
 };
 
 static json_t *query_events(struct qmp_call *c)

@@ -42,8 +42,11 @@ static int create_disks(struct machine *m, struct err *e)
 		struct virtio_blk **blk = &m->slot[m->n_slots].blk;
 
 		r = virtio_blk_new(blk, &cfg->disk[i], i, &m->io.loop, e);
-		if (r == 0)
-			r = add_virtio(m, virtio_blk_dev(*blk), e);
+		if (r < 0)
+			break;
+		if (m->monitor.disks.fd >= 0)
+			virtio_blk_watch(*blk, m->monitor.disks.fd);
+		r = add_virtio(m, virtio_blk_dev(*blk), e);
 	}
 	return r;
 }

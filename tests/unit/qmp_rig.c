@@ -53,6 +53,13 @@ static uint64_t disk_bytes(void *vm, unsigned disk)
 	return 1048576 + disk;
 }
 
+static int disk_error(void *vm, unsigned disk)
+{
+	const struct qmp_rig *r = vm;
+
+	return disk == 0 ? r->disk_error : 0;
+}
+
 static void changed(struct qmp_session *s)
 {
 	struct qmp_rig *r = container_of(s->qmp, struct qmp_rig, qmp);
@@ -70,6 +77,7 @@ void qmp_rig_init(struct qmp_rig *r)
 		.end = end,
 		.cpu_thread = cpu_thread,
 		.disk_bytes = disk_bytes,
+		.disk_error = disk_error,
 	};
 
 	*r = (struct qmp_rig){ .status = QMP_RUNNING };

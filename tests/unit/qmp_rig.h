@@ -9,6 +9,7 @@ struct qmp_rig {
 	struct config cfg;
 	struct qmp qmp;
 	enum qmp_status status;
+	int disk_error; /* of its disk */
 	unsigned stops, conts, presses, changes; /* how often each was called */
 	int ends; /* bits: 1 << enum qmp_end */
 };

@@ -331,6 +331,7 @@ static const struct {
 	{ { "-d", "a,cow=1" }, EINVAL, "'cow' takes no value" },
 	{ { "-d", "a,cow,ro" }, EINVAL, "'ro' and 'cow' do not go together" },
 	{ { "-d", "a,cache=none" }, EINVAL, "cache='none' is not cache=unsafe" },
+	{ { "-d", "a,werror=ignore" }, EINVAL, "werror='ignore' is not report or stop" },
 	{ { "-d", "a,path=b" }, EINVAL, "'path' is given twice" },
 };
 
@@ -574,15 +575,16 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	rewind(out);
 	all = json_loadf(out, 0, NULL);
 	want = json_pack("{s:n, s:b, s:b, s:[], s:b, s:s, s:[], s:[], s:b, s:n, s:[{s:s, s:b, s:b, "
-	                 "s:n, s:s}], s:[], "
+	                 "s:n, s:n, s:s}], s:[], "
 	                 "s:i, s:s, s:s, s:n, s:s, "
 	                 "s:s, s:f, s:i, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n}",
 	                 "pidfile", "daemonize", 0, "exit-with-parent", 0, "control", "paused", 0,
 	                 "kernel", "k\xef\xbf\xbd", "initrd", "append", "no-default-cmdline", 0,
-	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "serial", "S",
-	                 "net", "cpus", 1, "memory", "1G", "cpu", "host", "name", "serial", "stdio",
-	                 "escape", "^a", "timeout", 0.25, "grace", 30, "result", "fd", 3, "log",
-	                 "log-level", "warn", "jail", "on", "user", "console", "none", "vsock");
+	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "werror",
+	                 "serial", "S", "net", "cpus", 1, "memory", "1G", "cpu", "host", "name",
+	                 "serial", "stdio", "escape", "^a", "timeout", 0.25, "grace", 30, "result",
+	                 "fd", 3, "log", "log-level", "warn", "jail", "on", "user", "console",
+	                 "none", "vsock");
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(all, want));
 	json_decref(all);

@@ -67,6 +67,8 @@ static const struct {
 	{ { GOOD, .daemonize = true }, "'--daemonize' leaves standard input" },
 	{ { GOOD, .daemonize = true, .exit_with_parent = true }, "'--exit-with-parent'" },
 	{ { GOOD, .log = "l", .pidfile = "l" }, "as --log and as --pidfile" },
+	{ { GOOD, .disk = { { .path = "a", .werror = WERROR_STOP } }, .n_disks = 1 },
+	  "'werror=stop' needs a '--control'" },
 	{ { GOOD, .paused = true }, "'--paused' needs a '--control'" },
 	{ { GOOD, .control = { { .path = "c" }, { .path = "c" } }, .n_control = 2 },
 	  "as --control and as --control" },

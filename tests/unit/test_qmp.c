@@ -5,6 +5,7 @@
 #include "tests/unit/qmp_rig.h"
 #include "tests/unit/run.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -337,6 +338,27 @@ static bool is_open(int fd)
 	return fcntl(fd, F_GETFD) >= 0;
 }
 
+START_TEST(disk_that_is_full_is_told_and_shown)
+{
+	char *shown;
+
+	qmp_disk_failed(&rig.qmp, &(struct qmp_disk_error){ 0, ENOSPC, true, true });
+	expect(&session, "",
+	       "{\"timestamp\": {\"seconds\": N, \"microseconds\": N}, \"event\": "
+	       "\"BLOCK_IO_ERROR\", \"data\": {\"device\": \"\", \"node-name\": \"d0\", "
+	       "\"operation\": \"write\", \"action\": \"stop\", \"nospace\": true, "
+	       "\"reason\": \"No space left on device\"}}\r\n");
+	rig.status = QMP_IO_ERROR;
+	rig.disk_error = ENOSPC;
+	expect(&session, "{'execute':'query-status'}",
+	       "{\"return\": {\"status\": \"io-error\", \"singlestep\": false, \"running\": "
+	       "false}}\r\n");
+	shown = qmp_rig_say(&session, "{'execute':'query-block'}");
+	ck_assert_ptr_nonnull(strstr(shown, "\"io-status\": \"nospace\""));
+	free(shown);
+}
+END_TEST
+
 START_TEST(getfd_is_kept_until_closefd)
 {
 	int fd = a_descriptor();
@@ -481,6 +503,7 @@ static TCase *fds_case(void)
 	TCase *t = tcase_create("descriptors");
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, disk_that_is_full_is_told_and_shown);
 	tcase_add_test(t, getfd_is_kept_until_closefd);
 	tcase_add_test(t, getfd_of_the_same_name_closes_the_old_one);
 	tcase_add_test(t, getfd_digit_is_refused_and_the_descriptor_closed);
