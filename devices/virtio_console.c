@@ -40,6 +40,7 @@ struct console_port {
 	bool starved; /* the host was told that there is no room */
 	bool ready; /* the driver has set the port up */
 	bool open; /* somebody in the guest reads it */
+	bool closing; /* nobody in the guest does any more; the host is told behind the output */
 	uint8_t due; /* DUE_* */
 	struct console_window window;
 };
@@ -105,6 +106,10 @@ static int kick_output(struct console_port *p)
 	/* A driver that polls for its buffer, as a console's does, has seen it when the host has
 	 * the bytes, and with EVENT_IDX needs no interrupt any more. */
 	chardev_flush(p->host);
+	if (r == 0 && !p->has_out && p->closing) {
+		p->closing = false;
+		chardev_end_output(p->host);
+	}
 	virtio_dev_signal(d, p->transmit);
 	if (r > 0)
 		virtio_dev_again(d, p->transmit);
@@ -288,8 +293,11 @@ static void hear_of_port(struct virtio_console *c, const struct virtio_console_c
 	}
 	p = &c->port[m->id];
 	if (m->event == VIRTIO_CONSOLE_PORT_OPEN) {
+		p->closing = p->name && p->open && m->value == 0;
 		p->open = m->value != 0;
 		feed(p);
+		/* What the driver wrote before lies in another queue. */
+		virtio_dev_kick(&c->base, p->transmit);
 	} else if (m->value != 0) {
 		port_is_ready(p);
 	} else {
@@ -361,7 +369,7 @@ static int console_activate(struct virtio_dev *d)
 	struct virtio_console *c = of(d);
 
 	/* With control messages the driver says itself when it is ready for input. */
-	c->port[0].open = !virtio_dev_has(d, VIRTIO_CONSOLE_F_MULTIPORT);
+	c->port[0].open = !c->port[0].name && !virtio_dev_has(d, VIRTIO_CONSOLE_F_MULTIPORT);
 	return 0;
 }
 
@@ -374,7 +382,7 @@ static void console_reset(struct virtio_dev *d)
 		struct console_port *p = &c->port[i];
 
 		p->has_in = p->has_out = false;
-		p->ready = p->open = false;
+		p->ready = p->open = p->closing = false;
 		p->due = 0;
 	}
 }

@@ -13,7 +13,7 @@
  * own and after the jail has taken paths away; no signal handler is needed for it.
  */
 
-#define CARETAKER_PATHS_MAX 8
+#define CARETAKER_PATHS_MAX 16
 
 /* What there may be to do, known before anything else happens. */
 struct caretaker_tasks {

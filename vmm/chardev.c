@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 
 /*
@@ -114,6 +116,13 @@ void chardev_abandon(struct chardev *c)
 	drained(c);
 }
 
+/* A port that had two ends at the host or one may have none now. */
+static void end_gone(struct chardev *c)
+{
+	if (c->setup.port && c->ops && !chardev_is_connected(c))
+		c->ops->presence(c->self, false);
+}
+
 static void output_failed(struct chardev *c, int r)
 {
 	if (!c->failed) {
@@ -121,6 +130,7 @@ static void output_failed(struct chardev *c, int r)
 		c->setup.events.output_failed(c->setup.events.arg, r);
 	}
 	chardev_abandon(c);
+	end_gone(c);
 }
 
 /* The oldest @n bytes are with the reader. */
@@ -135,7 +145,7 @@ static void written(struct chardev *c, const uint8_t *bytes, size_t n)
 		c->ops->writable(c->self);
 }
 
-/* Nobody is here to read: the queue itself remembers. */
+/* Nobody is here to read: a console's queue remembers, a port's bytes were for the one who left. */
 static void pass_by(struct chardev *c)
 {
 	const uint8_t *bytes;
@@ -146,6 +156,22 @@ static void pass_by(struct chardev *c)
 	drained(c);
 }
 
+/* Whether the output is for somebody who is still to come. */
+static bool output_waits(const struct chardev *c)
+{
+	return c->setup.port && !c->draining && c->peer.kind != PEER_ONLY;
+}
+
+/* The peer reads no more. What came behind an end of the file was not for it. */
+static void drop_output(struct chardev *c)
+{
+	bool ended = c->out.kind == ENDPOINT_NONE;
+
+	endpoint_close(&c->out);
+	if (!ended || !output_waits(c))
+		pass_by(c);
+}
+
 /* The peer has gone: the VM goes on without. */
 static void peer_left(struct chardev *c)
 {
@@ -154,8 +180,8 @@ static void peer_left(struct chardev *c)
 	c->out_events = 0;
 	c->hung_up = false;
 	endpoint_close(&c->in);
-	endpoint_close(&c->out);
-	pass_by(c);
+	drop_output(c);
+	c->peer.here = false; /* the device may ask */
 	if (c->ops->presence)
 		c->ops->presence(c->self, false);
 	peer_leave(&c->peer);
@@ -165,12 +191,35 @@ static void peer_left(struct chardev *c)
 static void peer_hung_up(struct chardev *c)
 {
 	c->hung_up = true;
-	endpoint_close(&c->out);
 	(void)watch_output(c, 0);
+	drop_output(c);
 	if (c->in.kind == ENDPOINT_NONE)
 		peer_left(c);
-	else
-		pass_by(c);
+}
+
+/* The queue is empty: what the guest closed can end. A file stays, a terminal is the user's. */
+static void close_output(struct chardev *c)
+{
+	c->closing = false;
+	if (c->peer.here && c->out.kind == ENDPOINT_SOCKET) {
+		/* Fails when the peer has gone, which epoll tells by itself. */
+		(void)shutdown(c->out.fd, SHUT_WR);
+		endpoint_close(&c->out);
+	} else if (c->peer.kind == PEER_NONE && c->out_is_pipe) {
+		(void)watch_output(c, 0);
+		endpoint_close(&c->out);
+		fd_close(&c->inherited);
+		outq_shut(&c->queue);
+		end_gone(c);
+	}
+}
+
+static void output_done(struct chardev *c)
+{
+	(void)watch_output(c, 0);
+	if (c->closing)
+		close_output(c);
+	drained(c);
 }
 
 /* Write until the queue is empty or the reader is slow. @ready: epoll has just said writable. */
@@ -180,7 +229,8 @@ static void pump_output(struct chardev *c, bool ready)
 	size_t n, budget = OUTQ_SIZE;
 
 	if (c->peer.kind != PEER_NONE && c->out.kind == ENDPOINT_NONE) {
-		pass_by(c);
+		if (!output_waits(c))
+			pass_by(c);
 		return;
 	}
 	while ((n = outq_peek(&c->queue, &bytes)) > 0) {
@@ -207,8 +257,7 @@ static void pump_output(struct chardev *c, bool ready)
 		}
 		budget -= (size_t)r;
 	}
-	(void)watch_output(c, 0);
-	drained(c);
+	output_done(c);
 }
 
 /* Hand on what the device has room for. */
@@ -261,18 +310,21 @@ static void end_input(struct chardev *c, ssize_t r)
 	}
 	(void)watch_input(c, 0);
 	endpoint_close(&c->in);
+	if (c->peer.kind == PEER_NONE)
+		end_gone(c);
 }
 
 /*
  * How much may be read. A pipe or file is read just as fast as the guest takes it, so that what it
  * does not take stays there for others. A raw terminal is read ahead: the escape key has to work
- * when the guest hangs. So is a peer that has gone: the next one waits.
+ * when the guest hangs. So is a console's peer that has gone: the next one waits. Not a port's: no
+ * byte of it may be lost.
  */
 static size_t input_limit(struct chardev *c)
 {
 	size_t room;
 
-	if (c->terminal.raw || c->hung_up)
+	if (c->terminal.raw || (c->hung_up && !c->setup.port))
 		return CHARDEV_HOLD - c->held;
 	if (c->held > 0)
 		return 0;
@@ -300,7 +352,7 @@ static void pump_input(struct chardev *c, bool ready)
 		return;
 	}
 	limit = input_limit(c);
-	if (limit == 0 && c->hung_up) {
+	if (limit == 0 && c->hung_up && !c->setup.port) {
 		peer_left(c);
 		return;
 	}
@@ -391,7 +443,9 @@ static void peer_came(struct peer *p, int fd)
 	}
 	c->in = endpoint_borrow(fd, kind);
 	c->out = endpoint_borrow(fd, kind);
-	c->replay = outq_rewind(&c->queue);
+	c->seen = true;
+	c->closing = false; /* that was for the one before */
+	c->replay = c->setup.port ? 0 : outq_rewind(&c->queue);
 	if (c->ops->presence)
 		c->ops->presence(c->self, true);
 	pump_output(c, false);
@@ -408,6 +462,26 @@ static int open_pty(struct chardev *c, struct err *e)
 	return r;
 }
 
+/* A port's socket ends as a whole; a console's loses its reader, which is a failure. */
+static int open_fd(struct chardev *c, int fd, struct err *e)
+{
+	struct stat st;
+
+	if (c->setup.port && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
+		peer_adopt(&c->peer, fd, c->setup.loop, peer_came);
+		return 0;
+	}
+	c->inherited = fd;
+	return endpoint_inherit_both(&c->in, &c->out, fd, e);
+}
+
+static bool is_pipe(const struct endpoint *ep)
+{
+	struct stat st;
+
+	return ep->kind != ENDPOINT_NONE && fstat(ep->fd, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 static int open_ends(struct chardev *c, struct err *e)
 {
 	const struct config_where *where = c->setup.where;
@@ -419,6 +493,7 @@ static int open_ends(struct chardev *c, struct err *e)
 	case WHERE_STDIO:
 		endpoint_inherit(&c->in, STDIN_FILENO, O_RDONLY);
 		endpoint_inherit(&c->out, STDOUT_FILENO, O_WRONLY);
+		c->inherited = STDOUT_FILENO;
 		terminal_init(&c->terminal, STDIN_FILENO, c->setup.escape, c->setup.caretaker);
 		break;
 	case WHERE_FILE:
@@ -433,15 +508,17 @@ static int open_ends(struct chardev *c, struct err *e)
 		r = open_pty(c, e);
 		break;
 	case WHERE_FD:
-		r = endpoint_inherit_both(&c->in, &c->out, where->fd, e);
+		r = open_fd(c, where->fd, e);
 		break;
 	}
+	c->out_is_pipe = is_pipe(&c->out);
 	return r < 0 ? err_wrap(e, r, "%s", c->setup.label) : 0;
 }
 
-static bool has_peers(const struct config_where *where)
+static bool keeps_output(const struct chardev_setup *setup)
 {
-	return where->kind == WHERE_UNIX || where->kind == WHERE_PTY;
+	return !setup->port &&
+	       (setup->where->kind == WHERE_UNIX || setup->where->kind == WHERE_PTY);
 }
 
 int chardev_open(struct chardev *c, const struct chardev_setup *setup, struct err *e)
@@ -451,12 +528,13 @@ int chardev_open(struct chardev *c, const struct chardev_setup *setup, struct er
 	*c = (struct chardev){ .setup = *setup,
 		               .in.fd = -1,
 		               .out.fd = -1,
+		               .inherited = -1,
 		               .peer = { .fd = -1, .source.fd = -1 },
 		               .wake = { .fd = -1, .ready = wake_ready },
 		               .in_source = { .fd = -1, .ready = in_ready },
 		               .out_source = { .fd = -1, .ready = out_ready } };
 	terminal_init(&c->terminal, -1, -1, NULL);
-	r = outq_init(&c->queue, has_peers(setup->where), e);
+	r = outq_init(&c->queue, keeps_output(setup), e);
 	if (r == 0)
 		r = open_ends(c, e);
 	if (r < 0)
@@ -496,6 +574,7 @@ void chardev_attach(struct chardev *c, const struct chardev_ops *ops, void *self
 void chardev_start(struct chardev *c)
 {
 	c->started = true;
+	peer_begin(&c->peer);
 	pump_input(c, false);
 }
 
@@ -526,11 +605,22 @@ void chardev_flush(struct chardev *c)
 		pump_output(c, false);
 }
 
+void chardev_end_output(struct chardev *c)
+{
+	if (c->hung_up) {
+		c->held = 0;
+		peer_left(c);
+		return;
+	}
+	c->closing = true;
+	chardev_flush(c);
+}
+
 bool chardev_is_connected(const struct chardev *c)
 {
 	if (c->peer.kind != PEER_NONE)
-		return c->peer.here;
-	return c->in.kind != ENDPOINT_NONE || c->out.kind != ENDPOINT_NONE;
+		return c->peer.here || (c->setup.port && !c->seen);
+	return c->in.kind != ENDPOINT_NONE || (c->out.kind != ENDPOINT_NONE && !c->failed);
 }
 
 bool chardev_window(const struct chardev *c, uint16_t *ret_cols, uint16_t *ret_rows)
@@ -574,6 +664,8 @@ bool chardev_drain(struct chardev *c)
 
 	c->draining = false;
 	chardev_flush(c);
+	if (c->peer.kind != PEER_NONE && c->out.kind == ENDPOINT_NONE)
+		pass_by(c); /* nobody will come any more */
 	c->draining = outq_peek(&c->queue, &bytes) > 0;
 	return !c->draining;
 }

@@ -14,8 +14,13 @@
  * output, a file, or a peer that comes and goes (peer.h). Devices write from any thread; everything
  * else happens on the loop's thread.
  *
- * While no peer is here the guest's output is not held up; a peer that comes is first shown the
+ * While no peer is here a console's output is not held up; a peer that comes is first shown the
  * last OUTQ_SIZE bytes of it.
+ *
+ * A port is for programs, which want each byte once and an end of the file. Its output waits for
+ * the next peer, and then so does the guest. Its end at the host that has gone is no failure: the
+ * device is told once all that was left behind is with the guest. It counts as there before the
+ * first peer comes, as the guest may write.
  */
 
 #define CHARDEV_HOLD 4096 /* bytes typed ahead of the guest; a terminal's own line buffer */
@@ -27,8 +32,8 @@ struct chardev_ops {
 	void (*input)(void *self, const uint8_t *buf, size_t len); /* at most room() bytes */
 	void (*writable)(void *self); /* there is room again after chardev_has_room() said no, or
 	                                 chardev_offer() took less than all */
-	void (*presence)(void *self,
-	                 bool here); /* a peer has come or gone; NULL: not of interest */
+	void (*presence)(void *self, bool here); /* what chardev_is_connected() says has changed,
+	                                            or a peer has come; NULL: not of interest */
 };
 
 /* The owner's side; the loop's thread calls. */
@@ -45,6 +50,7 @@ struct chardev_setup {
 	int escape; /* config.escape; only heard on a raw terminal */
 	const char *label; /* "serial"; constant */
 	struct loop *loop; /* outlives the chardev */
+	bool port; /* for programs, see above */
 	const struct caretaker *caretaker; /* may be NULL */
 	unsigned path_index; /* of @where->path in caretaker_tasks.path, if it is a socket's */
 	struct chardev_events events; /* all set */
@@ -67,6 +73,10 @@ struct chardev {
 	uint32_t in_events, out_events; /* watched for; 0: not watched */
 	bool started, draining, failed;
 	bool hung_up; /* the peer has gone; what it left behind is still to be read */
+	bool seen; /* a peer has been here */
+	bool closing; /* the reader is to see an end of the file behind what is queued */
+	bool out_is_pipe;
+	int inherited; /* descriptor behind @out that stays open when @out is closed; -1 */
 	size_t held; /* bytes in @hold, which the device has no room for yet */
 	uint8_t hold[CHARDEV_HOLD];
 };
@@ -140,11 +150,22 @@ size_t chardev_offer(struct chardev *c, const uint8_t *buf, size_t len) MUST_CHE
 void chardev_flush(struct chardev *c);
 
 /**
+ * chardev_end_output() - The guest has closed a port: nobody in there reads or writes it now
+ * @c: Opened
+ *
+ * When all that was offered is with the reader of a socket or pipe, it sees the end of the file. A
+ * peer that has gone gives way to the next, whatever it left behind.
+ * Context: the loop's thread. May call ops->presence().
+ */
+void chardev_end_output(struct chardev *c);
+
+/**
  * chardev_is_connected() - Whether somebody is at the host's end
  * @c: Opened
  *
  * Context: the loop's thread or set-up.
- * Return:  true unless a peer is to come first, or there is no end at all.
+ * Return:  true unless a peer is to come first, or there is no end at all. A port is connected
+ *          before its first peer, and no more when its end at the host has gone.
  */
 bool chardev_is_connected(const struct chardev *c) MUST_CHECK;
 

@@ -11,8 +11,8 @@ struct claim {
 	enum { READS, WRITES_DISK, WRITES_OUTPUT } use;
 };
 
-/* kernel, serial, console, vsock, result, log and pidfile, besides the repeatable ones. */
-#define CLAIMS_MAX (CONFIG_INITRD_MAX + CONFIG_DISKS_MAX + CONFIG_CONTROL_MAX + 7)
+/* kernel, vsock, result, log and pidfile, besides the repeatable ones. */
+#define CLAIMS_MAX (CONFIG_INITRD_MAX + CONFIG_DISKS_MAX + CONFIG_CONTROL_MAX + CONFIG_ENDS_MAX + 5)
 
 struct claims {
 	struct claim claim[CLAIMS_MAX];
@@ -25,16 +25,12 @@ static void claims_add(struct claims *list, const struct claim *claim)
 		list->claim[list->n++] = *claim;
 }
 
-/* A socket is nobody else's, like a disk: two outputs may share a terminal. */
-static void claims_add_where(struct claims *list, const char *option, const struct config_where *w)
-{
-	claims_add(list, &(struct claim){ option, w->path,
-	                                  w->kind == WHERE_UNIX ? WRITES_DISK : WRITES_OUTPUT });
-}
-
 /* Collect every file that the configuration names. */
 static void claims_collect(struct claims *list, const struct config *c)
 {
+	struct config_end end[CONFIG_ENDS_MAX];
+	unsigned n_ends = config_ends(c, end);
+
 	list->n = 0;
 	claims_add(list, &(struct claim){ "kernel", c->kernel, READS });
 	for (unsigned i = 0; i < c->n_initrd; i++)
@@ -44,8 +40,12 @@ static void claims_collect(struct claims *list, const struct config *c)
 		           &(struct claim){
 		                   i == 0 && c->has_root ? "rootfs" : "disk", c->disk[i].path,
 		                   c->disk[i].readonly || c->disk[i].cow ? READS : WRITES_DISK });
-	claims_add_where(list, "serial", &c->serial);
-	claims_add_where(list, "console", &c->console);
+	/* A socket is nobody else's, like a disk: two outputs may share a terminal. */
+	for (unsigned i = 0; i < n_ends; i++)
+		claims_add(list,
+		           &(struct claim){ end[i].option, end[i].where->path,
+		                            end[i].where->kind == WHERE_UNIX ? WRITES_DISK
+		                                                             : WRITES_OUTPUT });
 	claims_add(list, &(struct claim){ "vsock", c->vsock.socket, WRITES_DISK });
 	claims_add(list, &(struct claim){ "result", c->result, WRITES_OUTPUT });
 	claims_add(list, &(struct claim){ "log", c->log, WRITES_OUTPUT });
@@ -108,6 +108,79 @@ static int config_check_nets(const struct config *c, struct err *e)
 	return r;
 }
 
+unsigned config_ends(const struct config *c, struct config_end ret[CONFIG_ENDS_MAX])
+{
+	unsigned n = 0;
+
+	if (c->serial.kind != WHERE_NONE)
+		ret[n++] = (struct config_end){ "serial", &c->serial };
+	if (c->console.kind != WHERE_NONE)
+		ret[n++] = (struct config_end){ "console", &c->console };
+	for (unsigned i = 0; i < c->n_vports; i++)
+		ret[n++] = (struct config_end){ "port", &c->vport[i].where };
+	return n;
+}
+
+/* Two ends that cannot both be. */
+static int check_ends(const struct config_end *a, const struct config_end *b, struct err *e)
+{
+	if (a->where->kind != b->where->kind)
+		return 0;
+	if (a->where->kind == WHERE_STDIO)
+		return err_set(e, EINVAL,
+		               "'--%s stdio' and '--%s stdio' cannot both have the terminal: %s",
+		               a->option, b->option,
+		               strcmp(a->option, "serial") == 0 ? "add '--serial none'"
+		                                                : "use another end for one");
+	if (a->where->kind == WHERE_FD && a->where->fd == b->where->fd)
+		return err_set(e, EINVAL, "descriptor %d is given twice, as --%s and as --%s",
+		               a->where->fd, a->option, b->option);
+	return 0;
+}
+
+/* What may not share standard output with the guest's bytes. */
+static int check_stdio(const struct config *c, struct err *e)
+{
+	if (c->result_fd == STDOUT_FILENO)
+		return err_set(
+		        e, EINVAL,
+		        "'--result fd=1' would be mixed with the guest's output: use another "
+		        "descriptor, or '--serial none'");
+	if (c->daemonize)
+		return err_set(e, EINVAL,
+		               "'--daemonize' leaves standard input and output: use '--serial "
+		               "file=PATH' or '--serial none'");
+	return 0;
+}
+
+static int config_check_ends(const struct config *c, struct err *e)
+{
+	struct config_end end[CONFIG_ENDS_MAX];
+	unsigned n = config_ends(c, end);
+	int r = 0;
+
+	for (unsigned i = 0; i < n && r == 0; i++) {
+		for (unsigned j = 0; j < i && r == 0; j++)
+			r = check_ends(&end[j], &end[i], e);
+		if (r == 0 && end[i].where->kind == WHERE_STDIO)
+			r = check_stdio(c, e);
+	}
+	return r;
+}
+
+static int config_check_vports(const struct config *c, struct err *e)
+{
+	for (unsigned i = 1; i < c->n_vports; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (strcmp(c->vport[i].name, c->vport[j].name) == 0)
+				return err_set(e, EINVAL, "two ports have the name '%s'",
+				               c->vport[i].name);
+	if (c->n_vports == CONFIG_VPORTS_MAX && c->console.kind != WHERE_NONE)
+		return err_set(e, EINVAL, "with '--console' there can be %d ports, not %u",
+		               CONFIG_VPORTS_MAX - 1, c->n_vports);
+	return 0;
+}
+
 int config_check(const struct config *c, struct err *e)
 {
 	int r;
@@ -116,29 +189,10 @@ int config_check(const struct config *c, struct err *e)
 		return err_set(e, EINVAL,
 		               "no kernel given: '--kernel FILE' names a bzImage or vmlinux; see "
 		               "'vmm --help'");
-	if (c->serial.kind == WHERE_STDIO && c->console.kind == WHERE_STDIO)
-		return err_set(e, EINVAL,
-		               "'--serial stdio' and '--console stdio' cannot both have the "
-		               "terminal: add '--serial none'");
-	if (c->serial.kind == WHERE_FD && c->console.kind == WHERE_FD &&
-	    c->serial.fd == c->console.fd)
-		return err_set(e, EINVAL,
-		               "descriptor %d is given twice, as --serial and as --console",
-		               c->serial.fd);
-	if (c->result_fd == STDOUT_FILENO &&
-	    (c->serial.kind == WHERE_STDIO || c->console.kind == WHERE_STDIO))
-		return err_set(
-		        e, EINVAL,
-		        "'--result fd=1' would be mixed with the guest's output: use another "
-		        "descriptor, or '--serial none'");
 	if (c->daemonize && c->exit_with_parent)
 		return err_set(
 		        e, EINVAL,
 		        "'--daemonize' leaves the parent, which '--exit-with-parent' follows");
-	if (c->daemonize && (c->serial.kind == WHERE_STDIO || c->console.kind == WHERE_STDIO))
-		return err_set(e, EINVAL,
-		               "'--daemonize' leaves standard input and output: use '--serial "
-		               "file=PATH' or '--serial none'");
 	if (c->paused && c->n_control == 0)
 		return err_set(e, EINVAL,
 		               "'--paused' needs a '--control': nobody could let the guest run");
@@ -147,7 +201,11 @@ int config_check(const struct config *c, struct err *e)
 			return err_set(e, EINVAL,
 			               "'werror=stop' needs a '--control': nobody could let the "
 			               "guest go on");
-	r = config_check_nets(c, e);
+	r = config_check_ends(c, e);
+	if (r == 0)
+		r = config_check_vports(c, e);
+	if (r == 0)
+		r = config_check_nets(c, e);
 	return r < 0 ? r : config_check_files(c, e);
 }
 
@@ -159,6 +217,8 @@ void config_fini(struct config *c)
 		free(c->net[i].value);
 	free(c->serial.value);
 	free(c->console.value);
+	for (unsigned i = 0; i < c->n_vports; i++)
+		free(c->vport[i].where.value);
 	free(c->vsock.value);
 	*c = (struct config){ .result_fd = -1 };
 }

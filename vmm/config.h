@@ -20,6 +20,7 @@
 #define CONFIG_CPUS_MAX    64
 #define CONFIG_CONTROL_MAX 4
 #define CONFIG_SERIAL_MAX  20 /* bytes: VIRTIO_BLK_ID_BYTES */
+#define CONFIG_VPORTS_MAX  7 /* VIRTIO_CONSOLE_PORTS_MAX, hvc0 included */
 
 /* What becomes of a write that the host refuses: --disk werror=. */
 enum config_werror {
@@ -75,12 +76,18 @@ enum config_where_kind {
 	WHERE_FD,
 };
 
-/* Where a console goes: --serial, --console. */
+/* Where a console goes: --serial, --console, --port. */
 struct config_where {
 	char *value; /* owned: the text that the path may point into */
 	enum config_where_kind kind;
 	const char *path; /* of WHERE_FILE and WHERE_UNIX */
 	int fd; /* of WHERE_FD */
+};
+
+/* One --port: /dev/virtio-ports/NAME in the guest. */
+struct config_vport {
+	struct config_where where; /* not WHERE_NONE; its text holds the name, too */
+	const char *name;
 };
 
 /* --vsock. */
@@ -113,6 +120,8 @@ struct config {
 	const char *cpu; /* "host[,-f][,+f]" */
 	struct config_where serial;
 	struct config_where console; /* virtio: hvc0 */
+	struct config_vport vport[CONFIG_VPORTS_MAX]; /* in the order the guest sees them */
+	unsigned n_vports;
 	struct config_vsock vsock;
 	const char *name; /* NULL: none */
 	struct config_control control[CONFIG_CONTROL_MAX];
@@ -142,9 +151,10 @@ struct config {
  * Opens nothing: whether files exist and are fit is found where they are opened.
  * Context: set-up.
  * Return:  0.
- * Errors:  -EINVAL a required option is missing, one file is given for two uses of which one
- *          writes to it, the result would be mixed with the guest's output, or two network cards
- *          have the same address or the same end at the host.
+ * Errors:  -EINVAL a required option is missing, one file, descriptor or terminal is given for two
+ *          uses of which one writes to it, the result would be mixed with the guest's output, two
+ *          network cards have the same address or the same end at the host, two ports have the
+ *          same name, or there is one too many.
  */
 int config_check(const struct config *c, struct err *e) MUST_CHECK;
 
@@ -156,6 +166,23 @@ int config_check(const struct config *c, struct err *e) MUST_CHECK;
  * Return: 0, or -EINVAL when one file is given for two uses of which one writes to it.
  */
 int config_check_files(const struct config *c, struct err *e) MUST_CHECK;
+
+#define CONFIG_ENDS_MAX (2 + CONFIG_VPORTS_MAX)
+
+/* A host's end that the guest's bytes go to. */
+struct config_end {
+	const char *option; /* long name, without dashes */
+	const struct config_where *where;
+};
+
+/**
+ * config_ends() - The host's ends of all consoles and ports
+ * @c:   May be incomplete
+ * @ret: Filled; ends of no kind are left out
+ *
+ * Return: How many.
+ */
+unsigned config_ends(const struct config *c, struct config_end ret[CONFIG_ENDS_MAX]);
 
 /**
  * config_fini() - Give back the text that the configuration owns

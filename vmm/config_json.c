@@ -184,10 +184,8 @@ static json_t *make_nets(const struct config *c, const struct opt *o)
 	return list;
 }
 
-static json_t *make_where(const struct config *c, const struct opt *o)
+static json_t *make_end(const struct config_where *where)
 {
-	const struct config_where *where = field(c, o);
-
 	switch (where->kind) {
 	case WHERE_NONE:
 		break;
@@ -203,6 +201,27 @@ static json_t *make_where(const struct config *c, const struct opt *o)
 		return make_pair("fd", json_integer(where->fd));
 	}
 	return jsontext_new("none");
+}
+
+static json_t *make_where(const struct config *c, const struct opt *o)
+{
+	return make_end(field(c, o));
+}
+
+static json_t *make_vports(const struct config *c, const struct opt *o)
+{
+	json_t *list = json_array();
+
+	(void)o;
+	for (unsigned i = 0; list && i < c->n_vports; i++) {
+		const struct config_vport *p = &c->vport[i];
+
+		if (json_array_append_new(list, make_pair(p->name, make_end(&p->where))) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
 }
 
 static json_t *make_result(const struct config *c, const struct opt *o)
@@ -265,7 +284,7 @@ static config_json_maker *const makers[OPT_N_TYPES] = {
 	[OPT_SIZE] = make_size,     [OPT_SECONDS] = make_seconds, [OPT_WORD] = make_word,
 	[OPT_DISK] = make_disks,    [OPT_ROOT] = make_root,       [OPT_WHERE] = make_where,
 	[OPT_VSOCK] = make_vsock,   [OPT_CONTROL] = make_control, [OPT_RESULT] = make_result,
-	[OPT_ESCAPE] = make_escape, [OPT_NET] = make_nets,
+	[OPT_ESCAPE] = make_escape, [OPT_NET] = make_nets,        [OPT_VPORT] = make_vports,
 };
 
 static json_t *make_all(const struct config *c)

@@ -6,7 +6,7 @@
 
 /* The host's ends of all consoles of a VM, for what happens to all of them alike. */
 
-#define CONSOLES_MAX 2 /* --serial, --console */
+#define CONSOLES_MAX 8 /* --serial, --console, --port */
 
 struct consoles {
 	struct chardev *end[CONSOLES_MAX];

@@ -40,9 +40,12 @@ static int create_pidfile(struct machine *m, struct err *e)
 /* What has to be undone when the process is gone. Returns whether there is anything. */
 static bool list_tasks(const struct config *cfg, struct caretaker_tasks *ret)
 {
-	bool stdio = cfg->serial.kind == WHERE_STDIO || cfg->console.kind == WHERE_STDIO;
-	bool any = false;
+	struct config_end end[CONFIG_ENDS_MAX];
+	unsigned n = config_ends(cfg, end);
+	bool stdio = false, any = false;
 
+	for (unsigned i = 0; i < n; i++)
+		stdio = stdio || end[i].where->kind == WHERE_STDIO;
 	*ret = (struct caretaker_tasks){
 		.terminal_fd = stdio && endpoint_is_terminal(STDIN_FILENO) ? STDIN_FILENO : -1,
 		.filter = jail_filter(cfg->jail),
@@ -55,6 +58,9 @@ static bool list_tasks(const struct config *cfg, struct caretaker_tasks *ret)
 		ret->path[MACHINE_PATH_SERIAL] = cfg->serial.path;
 	if (cfg->console.kind == WHERE_UNIX)
 		ret->path[MACHINE_PATH_CONSOLE] = cfg->console.path;
+	for (unsigned i = 0; i < cfg->n_vports; i++)
+		if (cfg->vport[i].where.kind == WHERE_UNIX)
+			ret->path[MACHINE_PATH_VPORT + i] = cfg->vport[i].where.path;
 	for (unsigned i = 0; i < MACHINE_N_PATHS; i++)
 		any = any || ret->path[i];
 	return any || ret->terminal_fd >= 0;
@@ -150,6 +156,8 @@ int machine_create(struct machine *m, const struct config *cfg, struct signals *
 	if (r == 0)
 		r = create_chips(m, e);
 	if (r == 0)
+		r = ports_open(m, e);
+	if (r == 0)
 		r = slots_create(m, e);
 	if (r == 0)
 		r = payload_load(m, &entry, e);
@@ -173,6 +181,7 @@ void machine_destroy(struct machine *m)
 	vcpus_fini(&m->vcpus);
 	io_thread_fini(&m->io);
 	slots_destroy(m);
+	ports_fini(&m->ports);
 	chips_destroy(&m->chips);
 	vm_destroy(&m->vm);
 	gmem_fini(&m->mem);

@@ -16,6 +16,7 @@
 #include "vmm/consoles.h"
 #include "vmm/io_thread.h"
 #include "vmm/monitor.h"
+#include "vmm/ports.h"
 #include "vmm/run.h"
 #include "vmm/signals.h"
 #include "vmm/vcpu.h"
@@ -36,7 +37,8 @@ enum machine_path {
 	MACHINE_PATH_CONTROL,
 	MACHINE_PATH_SERIAL = MACHINE_PATH_CONTROL + CONFIG_CONTROL_MAX,
 	MACHINE_PATH_CONSOLE,
-	MACHINE_PATH_VSOCK,
+	MACHINE_PATH_VPORT,
+	MACHINE_PATH_VSOCK = MACHINE_PATH_VPORT + CONFIG_VPORTS_MAX,
 	MACHINE_PATH_PIDFILE,
 	MACHINE_N_PATHS
 };
@@ -56,8 +58,7 @@ struct machine {
 	struct gmem mem;
 	struct bus pio, mmio;
 	struct chips chips;
-	bool has_console;
-	struct chardev console; /* host's end of hvc0 */
+	struct ports ports; /* of the virtio console */
 	struct consoles consoles; /* all of them */
 	struct io_thread io; /* only if there are disks */
 	struct machine_slot *slot; /* room for all; @n_slots are in use */

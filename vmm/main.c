@@ -53,13 +53,16 @@ static int run_vm(const struct config *cfg, struct signals *signals, struct serv
 /* What was inherited and not asked for goes before anything of ours is opened. */
 static void shed(const struct config *cfg, const struct signals *signals)
 {
-	int keep[4 + CONFIG_NETS_MAX + CONFIG_CONTROL_MAX] = {
+	int keep[2 + CONFIG_ENDS_MAX + CONFIG_NETS_MAX + CONFIG_CONTROL_MAX] = {
 		cfg->result_fd,
 		signals->source.fd,
-		cfg->serial.kind == WHERE_FD ? cfg->serial.fd : -1,
-		cfg->console.kind == WHERE_FD ? cfg->console.fd : -1,
 	};
-	unsigned n = 4;
+	struct config_end end[CONFIG_ENDS_MAX];
+	unsigned n_ends = config_ends(cfg, end), n = 2;
+
+	for (unsigned i = 0; i < n_ends; i++)
+		if (end[i].where->kind == WHERE_FD)
+			keep[n++] = end[i].where->fd;
 
 	for (unsigned i = 0; i < cfg->n_control; i++)
 		keep[n++] = cfg->control[i].fd;

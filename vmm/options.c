@@ -211,6 +211,23 @@ const struct opt options[] = {
 	          "A kernel shows nothing on it before its driver is loaded. Without a serial "
 	          "port it becomes the kernel's console. A terminal's size is the guest's, and "
 	          "follows it.") },
+	{ .name = "port",
+	  .type = OPT_VPORT,
+	  .group = GROUP_CONSOLE,
+	  .field = AT(vport),
+	  .count = AT(n_vports),
+	  .repeat = CONFIG_VPORTS_MAX,
+	  .arg = "NAME=WHERE",
+	  .help = "named port to the guest, /dev/virtio-ports/NAME; WHERE as for --serial",
+	  .more = MORE(
+	          "A port is for programs: bytes go through as they are, and none is shown twice. "
+	          "What the guest writes before the first client of a socket or pseudo-terminal "
+	          "has come waits for it, up to 64 KiB; then the guest's program waits. When the "
+	          "host's side ends (a client leaves, a pipe ends), a program of the guest reads "
+	          "what is left and then the end of the file; as long as nobody is there, its "
+	          "writes wait. When the guest closes the port, the client or the reader of a "
+	          "pipe sees the end of the file. A reader that goes away does not end the VM. "
+	          "There can be 7 ports, --console counting as one.") },
 	{ .name = "escape",
 	  .type = OPT_ESCAPE,
 	  .group = GROUP_CONSOLE,

@@ -23,6 +23,7 @@ enum opt_type {
 	OPT_ROOT, /* struct config_disk, put before the others */
 	OPT_NET, /* struct config_net, added after the others */
 	OPT_WHERE, /* struct config_where */
+	OPT_VPORT, /* struct config_vport, added after the others */
 	OPT_VSOCK, /* struct config_vsock */
 	OPT_CONTROL, /* struct config_control */
 	OPT_RESULT, /* config.result and config.result_fd */

@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAGE (4 * KiB)
+#define PAGE           (4 * KiB)
+#define VPORT_NAME_MAX 64 /* VIRTIO_CONSOLE_NAME_MAX */
 
 /* A value in a message: the beginning of a long one is enough to find it again. */
 #define SHOWN "'%.60s'"
@@ -53,7 +54,7 @@ static int set_path(struct config *c, const struct opt *o, const char *value, st
 	return set_text(c, o, value, e);
 }
 
-static int set_name(struct config *c, const struct opt *o, const char *value, struct err *e)
+static int check_name(const char *value, size_t max, struct err *e)
 {
 	size_t len = strlen(value);
 
@@ -62,10 +63,17 @@ static int set_name(struct config *c, const struct opt *o, const char *value, st
 			return err_set(e, EINVAL,
 			               SHOWN " has a character other than letters, digits, - _ .",
 			               value);
-	if (len == 0 || len > o->max)
-		return err_set(e, ERANGE, SHOWN " has %zu characters, not 1 to %u", value, len,
-		               (unsigned)o->max);
-	return set_text(c, o, value, e);
+	if (len == 0 || len > max)
+		return err_set(e, ERANGE, SHOWN " has %zu characters, not 1 to %zu", value, len,
+		               max);
+	return 0;
+}
+
+static int set_name(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	int r = check_name(value, o->max, e);
+
+	return r < 0 ? r : set_text(c, o, value, e);
 }
 
 /* Only the form: which features there are is known to the architecture. */
@@ -297,11 +305,12 @@ static const struct optlist_key where_keys[] = {
 	[WHERE_FD] = { .name = "fd", .takes = OPTLIST_VALUE },
 };
 
-/* Take stdio|none|file=PATH|... apart; @w->value is the text, cut in place. */
-static int parse_where(struct config_where *w, const char *value, struct err *e)
+/* Take stdio|none|file=PATH|... apart; @text is part of @w->value and cut in place, @value a copy.
+ */
+static int parse_where(struct config_where *w, char *text, const char *value, struct err *e)
 {
 	unsigned seen = 0;
-	char *rest = w->value, *item = optlist_next(&rest);
+	char *rest = text, *item = optlist_next(&rest);
 	int kind = optlist_find(where_keys, ARRAY_SIZE(where_keys), &seen, item, &w->path, NULL);
 
 	if (kind < 0)
@@ -385,7 +394,8 @@ static int set_vsock(struct config *c, const struct opt *o, const char *value, s
 static int set_where(struct config *c, const struct opt *o, const char *value, struct err *e)
 {
 	struct config_where w = { .value = strdup(value) }, *where = field(c, o);
-	int r = w.value ? parse_where(&w, value, e) : err_set(e, ENOMEM, "no memory for its value");
+	int r = w.value ? parse_where(&w, w.value, value, e)
+	                : err_set(e, ENOMEM, "no memory for its value");
 
 	if (r < 0) {
 		free(w.value);
@@ -394,6 +404,42 @@ static int set_where(struct config *c, const struct opt *o, const char *value, s
 	free(where->value);
 	*where = w;
 	return 0;
+}
+
+static int parse_vport(struct config_vport *p, const char *value, struct err *e)
+{
+	size_t len = strcspn(p->where.value, "=");
+	int r;
+
+	if (!p->where.value[len])
+		return err_set(e, EINVAL, SHOWN " is not NAME=WHERE", value);
+	p->where.value[len] = '\0';
+	p->name = p->where.value;
+	r = check_name(p->name, VPORT_NAME_MAX, e);
+	if (r == 0 && p->name[strspn(p->name, ".")] == '\0')
+		return err_set(e, EINVAL, SHOWN " is not a file's name", p->name);
+	if (r == 0)
+		r = parse_where(&p->where, p->where.value + len + 1, value + len + 1, e);
+	if (r == 0 && p->where.kind == WHERE_NONE)
+		return err_set(e, EINVAL, "port '%s' goes nowhere: leave it out, or say where",
+		               p->name);
+	return r;
+}
+
+static int set_vport(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	struct config_vport p = { .where.value = strdup(value) };
+	int r = p.where.value ? 0 : err_set(e, ENOMEM, "no memory for its value");
+
+	if (r == 0 && c->n_vports == o->repeat)
+		r = err_set(e, E2BIG, "given more than %u times", o->repeat);
+	if (r == 0)
+		r = parse_vport(&p, value, e);
+	if (r < 0)
+		free(p.where.value);
+	else
+		c->vport[c->n_vports++] = p;
+	return r;
 }
 
 static int set_result(struct config *c, const struct opt *o, const char *value, struct err *e)
@@ -447,7 +493,7 @@ static optval_setter *const setters[OPT_N_TYPES] = {
 	[OPT_SIZE] = set_number,   [OPT_SECONDS] = set_number,  [OPT_WORD] = set_word,
 	[OPT_DISK] = set_disk,     [OPT_ROOT] = set_disk,       [OPT_WHERE] = set_where,
 	[OPT_VSOCK] = set_vsock,   [OPT_CONTROL] = set_control, [OPT_RESULT] = set_result,
-	[OPT_ESCAPE] = set_escape, [OPT_NET] = set_net,
+	[OPT_ESCAPE] = set_escape, [OPT_NET] = set_net,         [OPT_VPORT] = set_vport,
 };
 
 int optval_set(struct config *c, const struct opt *o, const char *value, struct err *e)

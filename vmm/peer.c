@@ -133,12 +133,26 @@ int peer_open_pty(struct peer *p, struct loop *loop, void (*came)(struct peer *p
 	return r < 0 ? err_errno(e, -r, "cannot watch '%s'", ret_name) : 0;
 }
 
+void peer_adopt(struct peer *p, int fd, struct loop *loop, void (*came)(struct peer *p, int fd))
+{
+	*p = (struct peer){
+		.kind = PEER_ONLY, .loop = loop, .came = came, .source.fd = -1, .fd = fd
+	};
+}
+
+void peer_begin(struct peer *p)
+{
+	if (p->kind == PEER_ONLY)
+		welcome(p);
+}
+
 void peer_leave(struct peer *p)
 {
 	p->here = false;
-	if (p->kind == PEER_SOCKET) {
+	if (p->kind != PEER_PTY) {
 		fd_close(&p->fd);
-		watch_listener(p, true);
+		if (p->kind == PEER_SOCKET)
+			watch_listener(p, true);
 	} else if (is_open(p->fd)) {
 		welcome(p); /* opened again before we knew that it had been closed */
 	}

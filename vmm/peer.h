@@ -6,10 +6,11 @@
 
 /*
  * Somebody who comes and goes at a console: the client of a listening socket, or whoever opens a
- * pseudo-terminal. One at a time; the others wait.
+ * pseudo-terminal. One at a time; the others wait. Or the one at the other end of a connected
+ * socket, who is there from the start and goes but once.
  */
 
-enum peer_kind { PEER_NONE, PEER_SOCKET, PEER_PTY };
+enum peer_kind { PEER_NONE, PEER_SOCKET, PEER_PTY, PEER_ONLY };
 
 struct peer {
 	enum peer_kind kind; /* PEER_NONE: not opened */
@@ -50,6 +51,25 @@ int peer_listen(struct peer *p, const char *path, struct loop *loop,
  */
 int peer_open_pty(struct peer *p, struct loop *loop, void (*came)(struct peer *p, int fd),
                   char ret_name[PEER_PTY_NAME], struct err *e) MUST_CHECK;
+
+/**
+ * peer_adopt() - The other end of a connected socket is the only one who will ever be here
+ * @p:    Any contents; must stay where it is
+ * @fd:   The socket; taken over, its flags stay as they are
+ * @loop: Outlives @p
+ * @came: Called by peer_begin()
+ *
+ * Context: set-up.
+ */
+void peer_adopt(struct peer *p, int fd, struct loop *loop, void (*came)(struct peer *p, int fd));
+
+/**
+ * peer_begin() - The device is ready for the one who is there already, if there is one
+ * @p: Any
+ *
+ * Context: the loop's thread or set-up, once.
+ */
+void peer_begin(struct peer *p);
 
 /**
  * peer_leave() - The one who was here has gone, or shall go: wait for the next

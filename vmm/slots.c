@@ -66,41 +66,15 @@ static int create_nets(struct machine *m, struct err *e)
 	return r;
 }
 
-/* Without a serial port the kernel's last words come by here. */
-static void on_console_output(void *arg, const uint8_t *buf, size_t len)
-{
-	struct machine *m = arg;
-
-	panic_watch_feed(&m->chips.panic_watch, buf, len);
-}
-
 static int create_console(struct machine *m, struct err *e)
 {
-	const struct chardev_setup setup = {
-		.where = &m->cfg->console,
-		.escape = m->cfg->escape,
-		.label = "console",
-		.loop = &m->loop,
-		.caretaker = &m->caretaker,
-		.path_index = MACHINE_PATH_CONSOLE,
-		.events = run_chardev_events(m),
-		.tap = m->chips.has_serial ? NULL : on_console_output,
-		.tap_arg = m,
-	};
-	const struct virtio_console_end end = { .host = &m->console };
 	struct machine_slot *slot = &m->slot[m->n_slots];
 	int r;
 
-	if (m->cfg->console.kind == WHERE_NONE)
+	if (m->ports.n == 0)
 		return 0;
-	m->has_console = true;
-	r = chardev_open(&m->console, &setup, e);
-	if (r == 0)
-		r = virtio_console_new(&slot->console, &end, 1, &m->loop, e);
-	if (r < 0)
-		return r;
-	consoles_add(&m->consoles, &m->console);
-	return add_virtio(m, virtio_console_dev(slot->console), e);
+	r = virtio_console_new(&slot->console, m->ports.end, m->ports.n, &m->loop, e);
+	return r == 0 ? add_virtio(m, virtio_console_dev(slot->console), e) : r;
 }
 
 static int create_rng(struct machine *m, struct err *e)
@@ -128,16 +102,18 @@ static int create_vsock(struct machine *m, struct err *e)
 	return r == 0 ? add_virtio(m, virtio_vsock_dev(slot->vsock), e) : r;
 }
 
-static unsigned count_virtio(const struct config *cfg)
+static unsigned count_virtio(const struct machine *m)
 {
-	return cfg->n_disks + cfg->n_nets + (cfg->console.kind != WHERE_NONE) + 1 /* entropy */ +
+	const struct config *cfg = m->cfg;
+
+	return cfg->n_disks + cfg->n_nets + (m->ports.n > 0) + 1 /* entropy */ +
 	       (cfg->vsock.cid != 0);
 }
 
 /* The order is the guest's: the first disk is /dev/vda. */
 int slots_create(struct machine *m, struct err *e)
 {
-	unsigned n = count_virtio(m->cfg);
+	unsigned n = count_virtio(m);
 	int r;
 
 	if (n > arch_platform.n_virtio)
@@ -168,7 +144,7 @@ void slots_window_changed(struct machine *m)
 void slots_destroy(struct machine *m)
 {
 	/* The last one may be half-built, in a slot that is not counted. */
-	for (unsigned i = 0; m->slot && i < count_virtio(m->cfg); i++) {
+	for (unsigned i = 0; m->slot && i < count_virtio(m); i++) {
 		virtio_blk_free(m->slot[i].blk);
 		virtio_net_free(m->slot[i].net);
 		virtio_console_free(m->slot[i].console);
@@ -176,6 +152,4 @@ void slots_destroy(struct machine *m)
 		virtio_vsock_free(m->slot[i].vsock);
 	}
 	free(m->slot);
-	if (m->has_console)
-		chardev_fini(&m->console);
 }

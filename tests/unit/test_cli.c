@@ -50,7 +50,7 @@ static const char *const sample[OPT_N_TYPES] = {
 	[OPT_CONTROL] = "fd=9", [OPT_ROOT] = "root.img",
 	[OPT_WHERE] = "none",   [OPT_RESULT] = "fd=9",
 	[OPT_ESCAPE] = "^b",    [OPT_VSOCK] = "cid=3,socket=s",
-	[OPT_NET] = "passt",
+	[OPT_NET] = "passt",    [OPT_VPORT] = "p0=file=/dev/null",
 };
 
 static const char *sample_of(const struct opt *o)
@@ -216,15 +216,21 @@ START_TEST(parse_option_given_twice_is_refused)
 }
 END_TEST
 
-/* Parse one option @times over, each time with a value that is read-only or harmless. */
+/* Parse one option @times over, each time with a value that is read-only or harmless; of ports each
+ * has a name of its own. */
 static int parse_times(const struct opt *o, unsigned times)
 {
 	const char *words[WORDS_MAX] = { "--check-host" };
-	char word[OPTION_LEN];
+	static char text[WORDS_MAX][OPTION_LEN];
 
-	spell(o, sample_of(o), word);
-	for (unsigned i = 1; i <= times; i++)
-		words[i] = word;
+	for (unsigned i = 1; i <= times; i++) {
+		char *digit;
+
+		words[i] = spell(o, sample_of(o), text[i]);
+		digit = strstr(text[i], "p0=");
+		if (digit)
+			digit[1] = (char)('0' + i);
+	}
 	return parse(words);
 }
 
@@ -301,6 +307,19 @@ static const struct {
 	{ { "--console", "fd=" }, EINVAL, "'fd=' is not a descriptor" },
 	{ { "--console", "fd=-1" }, EINVAL, "'fd=-1' is not a descriptor" },
 	{ { "--console", "unix=" }, EINVAL, "file name is empty" },
+	{ { "--port", "agent" }, EINVAL, "'agent' is not NAME=WHERE" },
+	{ { "--port", "=pty" }, ERANGE, "'' has 0 characters, not 1 to 64" },
+	{ { "--port", "a/b=pty" }, EINVAL, "'a/b' has a character other than" },
+	{ { "--port", ".=pty" }, EINVAL, "'.' is not a file's name" },
+	{ { "--port", "..=pty" }, EINVAL, "'..' is not a file's name" },
+	{ { "--port", "a2345678901234567890123456789012345678901234567890123456789012345=pty" },
+	  ERANGE,
+	  "has 65 characters" },
+	{ { "--port", "a=none" }, EINVAL, "port 'a' goes nowhere" },
+	{ { "--port", "a=" }, EINVAL, "'' is not stdio, none, file=PATH" },
+	{ { "--port", "a=tty" }, EINVAL, "'tty' is not stdio" },
+	{ { "--port", "a=fd=x" }, EINVAL, "'fd=x' is not a descriptor" },
+	{ { "--port", "a=unix=" }, EINVAL, "file name is empty" },
 	{ { "--vsock", "cid=3" }, EINVAL, "both 'cid=N' and 'socket=PATH' are needed" },
 	{ { "--vsock", "socket=s" }, EINVAL, "both" },
 	{ { "--vsock", "cid=3,socket=" }, EINVAL, "both" },
@@ -458,6 +477,18 @@ START_TEST(parse_console_takes_every_place)
 }
 END_TEST
 
+START_TEST(parse_port_takes_a_name_and_a_place)
+{
+	ck_assert_int_eq(PARSE("-k", "k", "--port", "org.a_b-0=unix=p,,q", "--port=b=fd=7"), 0);
+	ck_assert_uint_eq(cfg.n_vports, 2);
+	ck_assert_str_eq(cfg.vport[0].name, "org.a_b-0");
+	ck_assert_int_eq(cfg.vport[0].where.kind, WHERE_UNIX);
+	ck_assert_str_eq(cfg.vport[0].where.path, "p,q");
+	ck_assert_str_eq(cfg.vport[1].name, "b");
+	ck_assert_int_eq(cfg.vport[1].where.fd, 7);
+}
+END_TEST
+
 START_TEST(parse_vsock_takes_its_keys_in_any_order)
 {
 	ck_assert_int_eq(PARSE("-k", "k", "--vsock", "socket=a,,b,cid=0x10"), 0);
@@ -570,21 +601,22 @@ START_TEST(parse_dry_run_prints_the_configuration)
 
 	stdout_to(dup(fileno(out)));
 	ck_assert_int_eq(PARSE("-k", "k\xff", "-d", "d,serial=S", "-m", "1G", "--timeout=0.25",
-	                       "--result", "fd=3", "--dry-run"),
+	                       "--result", "fd=3", "--port", "a=fd=4", "--dry-run"),
 	                 1);
 	rewind(out);
 	all = json_loadf(out, 0, NULL);
 	want = json_pack("{s:n, s:b, s:b, s:[], s:b, s:s, s:[], s:[], s:b, s:n, s:[{s:s, s:b, s:b, "
 	                 "s:n, s:n, s:s}], s:[], "
 	                 "s:i, s:s, s:s, s:n, s:s, "
-	                 "s:s, s:f, s:i, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n}",
+	                 "s:s, s:f, s:i, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n, "
+	                 "s:[{s:{s:i}}]}",
 	                 "pidfile", "daemonize", 0, "exit-with-parent", 0, "control", "paused", 0,
 	                 "kernel", "k\xef\xbf\xbd", "initrd", "append", "no-default-cmdline", 0,
 	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "werror",
 	                 "serial", "S", "net", "cpus", 1, "memory", "1G", "cpu", "host", "name",
 	                 "serial", "stdio", "escape", "^a", "timeout", 0.25, "grace", 30, "result",
 	                 "fd", 3, "log", "log-level", "warn", "jail", "on", "user", "console",
-	                 "none", "vsock");
+	                 "none", "vsock", "port", "a", "fd", 4);
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(all, want));
 	json_decref(all);
@@ -640,6 +672,7 @@ static void add_line_tests(TCase *t)
 	tcase_add_test(t, parse_disk_leaves_its_word_alone);
 	tcase_add_test(t, parse_serial_file_may_hold_a_comma);
 	tcase_add_test(t, parse_console_takes_every_place);
+	tcase_add_test(t, parse_port_takes_a_name_and_a_place);
 	tcase_add_test(t, parse_vsock_takes_its_keys_in_any_order);
 	tcase_add_test(t, parse_escape_none_is_no_key);
 	tcase_add_test(t, parse_escape_in_either_case_is_the_control_key);

@@ -35,6 +35,11 @@ static const struct config accepted[] = {
 #define TAP(name_) .kind = NET_TAP, .tap = (name_)
 #define FD(fd_)    .kind = NET_FD, .fd = (fd_)
 
+#define VPORT(name_, ...)                                                                          \
+	{                                                                                          \
+		.where = { __VA_ARGS__ }, .name = (name_)                                          \
+	}
+
 static const struct {
 	struct config config;
 	const char *names;
@@ -46,6 +51,35 @@ static const struct {
 	{ { GOOD, .net = { { FD(3) }, { FD(3) } }, .n_nets = 2 }, "descriptor 3 is given to two" },
 	{ { .result_fd = -1 }, "no kernel given: '--kernel FILE'" },
 	{ { GOOD, .console = { .kind = WHERE_STDIO } }, "'--serial stdio' and '--console stdio'" },
+	{ { GOOD, .vport = { VPORT("a", .kind = WHERE_STDIO) }, .n_vports = 1 },
+	  "'--serial stdio' and '--port stdio' cannot both have the terminal: add '--serial "
+	  "none'" },
+	{ { .kernel = "k",
+	    .console = { .kind = WHERE_STDIO },
+	    .vport = { VPORT("a", .kind = WHERE_STDIO) },
+	    .n_vports = 1,
+	    .result_fd = -1 },
+	  "use another end for one" },
+	{ { GOOD, .vport = { VPORT("a", .kind = WHERE_PTY), VPORT("a", .kind = WHERE_PTY) },
+	    .n_vports = 2 },
+	  "two ports have the name 'a'" },
+	{ { GOOD,
+	    .vport = { VPORT("a", .kind = WHERE_FD, .fd = 5),
+	               VPORT("b", .kind = WHERE_FD, .fd = 5) },
+	    .n_vports = 2 },
+	  "descriptor 5 is given twice, as --port and as --port" },
+	{ { GOOD,
+	    .vport = { VPORT("a", .kind = WHERE_UNIX, .path = "s"),
+	               VPORT("b", .kind = WHERE_UNIX, .path = "s") },
+	    .n_vports = 2 },
+	  "'s' is given twice, as --port and as --port" },
+	{ { GOOD, .console = { .kind = WHERE_PTY },
+	    .vport = { VPORT("a", .kind = WHERE_PTY), VPORT("b", .kind = WHERE_PTY),
+	               VPORT("c", .kind = WHERE_PTY), VPORT("d", .kind = WHERE_PTY),
+	               VPORT("e", .kind = WHERE_PTY), VPORT("f", .kind = WHERE_PTY),
+	               VPORT("g", .kind = WHERE_PTY) },
+	    .n_vports = 7 },
+	  "with '--console' there can be 6 ports, not 7" },
 	{ { .kernel = "k", .console = { .kind = WHERE_STDIO }, .result_fd = STDOUT_FILENO },
 	  "'--result fd=1'" },
 	{ { .kernel = "k",
@@ -108,7 +142,8 @@ END_TEST
 /* Every place that can name a file is taken, so that the list of files is full. */
 START_TEST(check_as_many_files_as_there_can_be_is_accepted)
 {
-	static char names[CONFIG_INITRD_MAX + CONFIG_DISKS_MAX + CONFIG_CONTROL_MAX][3];
+	static char names[CONFIG_INITRD_MAX + CONFIG_DISKS_MAX + CONFIG_CONTROL_MAX +
+	                  CONFIG_VPORTS_MAX][3];
 	struct config c = { GOOD, .result = "r", .log = "l", .pidfile = "p" };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
@@ -120,7 +155,15 @@ START_TEST(check_as_many_files_as_there_can_be_is_accepted)
 	for (; c.n_control < CONFIG_CONTROL_MAX; c.n_control++)
 		c.control[c.n_control].path =
 		        names[CONFIG_INITRD_MAX + CONFIG_DISKS_MAX + c.n_control];
+	for (; c.n_vports < CONFIG_VPORTS_MAX; c.n_vports++) {
+		const char *name = names[CONFIG_INITRD_MAX + CONFIG_DISKS_MAX + CONFIG_CONTROL_MAX +
+		                         c.n_vports];
+
+		c.vport[c.n_vports] =
+		        (struct config_vport)VPORT(name, .kind = WHERE_FILE, .path = name);
+	}
 	c.serial = (struct config_where){ .kind = WHERE_FILE, .path = "s" };
+	c.vsock = (struct config_vsock){ .cid = 3, .socket = "v" };
 	ck_assert_int_eq(config_check(&c, NULL), 0);
 }
 END_TEST
@@ -140,6 +183,7 @@ START_TEST(fini_gives_owned_text_back)
 
 	c.serial.value = strdup("s");
 	c.net[c.n_nets++].value = strdup("n");
+	c.vport[c.n_vports++].where.value = strdup("p");
 	config_fini(&c);
 	ck_assert_uint_eq(c.n_disks, 0);
 	ck_assert_ptr_null(c.serial.value);

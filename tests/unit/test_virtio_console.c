@@ -73,6 +73,7 @@ static void open_host(unsigned i)
 		.escape = -1,
 		.label = "console",
 		.loop = &loop,
+		.port = i > 0,
 		.events = { on_failed, on_other, on_other, NULL },
 	};
 
@@ -534,6 +535,50 @@ START_TEST(resized_terminal_is_told_once)
 }
 END_TEST
 
+/* What the user sends before leaving is the guest's; then the guest is told. */
+START_TEST(host_that_leaves_is_told_behind_its_last_byte)
+{
+	char *data = lend(IN_1, 16), *message;
+
+	lend(IN_1, 16); /* for what would come next */
+	lend(CONTROL_IN, 64);
+	lend(CONTROL_IN, 64);
+	tell(1, VIRTIO_CONSOLE_PORT_READY, 1);
+	message = lend(CONTROL_IN, 64);
+	type(1, "last");
+	fd_close(&far_end[1]);
+	run();
+	ck_assert_uint_eq(used(CONTROL_IN), 2);
+	tell(1, VIRTIO_CONSOLE_PORT_OPEN, 1);
+	ck_assert_mem_eq(data, "last", 4);
+	ck_assert_uint_eq(used(CONTROL_IN), 3);
+	expect_message(message, 1, VIRTIO_CONSOLE_PORT_OPEN, 0);
+}
+END_TEST
+
+/* The driver's word comes by a queue of its own and may be ahead of the data. */
+START_TEST(guest_that_closes_is_an_end_behind_its_last_byte)
+{
+	char byte;
+
+	tell(1, VIRTIO_CONSOLE_PORT_OPEN, 1);
+	send_bytes(OUT_1, "last", 4);
+	tell(1, VIRTIO_CONSOLE_PORT_OPEN, 0);
+	expect_seen(1, "last");
+	ck_assert_int_eq(read(far_end[1], &byte, 1), 0);
+}
+END_TEST
+
+START_TEST(guest_that_closes_a_console_is_no_end)
+{
+	char byte;
+
+	tell(0, VIRTIO_CONSOLE_PORT_OPEN, 1);
+	tell(0, VIRTIO_CONSOLE_PORT_OPEN, 0);
+	ck_assert_int_eq(read(far_end[0], &byte, 1), -1);
+}
+END_TEST
+
 static void add_data_tests(TCase *t)
 {
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -562,6 +607,9 @@ static void add_control_tests(TCase *t)
 	tcase_add_test(t, message_buffer_too_small_asks_for_a_reset);
 	tcase_add_loop_test(t, message_of_nonsense_is_ignored, 0, ARRAY_SIZE(nonsense));
 	tcase_add_test(t, message_too_short_is_ignored);
+	tcase_add_test(t, host_that_leaves_is_told_behind_its_last_byte);
+	tcase_add_test(t, guest_that_closes_is_an_end_behind_its_last_byte);
+	tcase_add_test(t, guest_that_closes_a_console_is_no_end);
 }
 
 static void add_window_tests(TCase *t)
