@@ -17,11 +17,14 @@ struct boot_entry {
 	uint64_t params; /* guest physical address of boot_params or hvm_start_info */
 };
 
-/* A piece of the initial RAM disk: a file, or bytes in memory. They are concatenated in order. */
+/* A piece of the initial RAM disk: a file, a directory, or bytes in memory. They are concatenated
+ * in order. */
 struct boot_archive {
 	const char *path; /* names it in messages; opened by boot_load() if @data is NULL */
-	const void *data; /* NULL: read the file */
+	const void *data; /* NULL: read the file, or pack the directory */
 	size_t size; /* bytes of @data */
+	bool directory; /* @path is one, and packed as it is */
+	bool owner_root; /* of @directory: pack as if all belonged to root */
 };
 
 /* What the ACPI tables describe, besides arch_platform. */
@@ -46,8 +49,8 @@ struct boot_config {
  * @ret: How to enter it; set on success
  * @e:   Names the file and says what is wrong with it and what to do
  *
- * The kernel and each archive are copied once, straight from the file into guest memory. The files
- * are opened and closed again here.
+ * The kernel, each archive and each file of a directory are copied once, straight from the file
+ * into guest memory. They are opened and closed again here.
  * Context: set-up; blocks on the disk.
  * Return:  0.
  * Errors:  -ENOEXEC not a kernel for this machine; -EINVAL a damaged one, or more virtio devices

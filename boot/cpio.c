@@ -148,7 +148,7 @@ int cpio_begin(struct cpio *c, const char *path, const struct cpio_meta *meta, u
 static int add(struct cpio *c, const char *path, const struct cpio_meta *meta, const void *data,
                size_t size, struct err *e)
 {
-	void *at;
+	void *at = NULL;
 	int r = cpio_begin(c, path, meta, size, &at, e);
 
 	if (r == 0 && at && size > 0)

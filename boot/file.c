@@ -7,8 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Show the whole path if it is short, else its end, which tells files apart. */
-static void set_name(char name[FILE_NAME_MAX], const char *path)
+void file_name(char name[FILE_NAME_MAX], const char *path)
 {
 	size_t len = strlen(path);
 
@@ -25,7 +24,7 @@ int file_open(struct file *ret, const char *path, const char *what, struct err *
 	char name[FILE_NAME_MAX];
 	struct stat st;
 
-	set_name(name, path);
+	file_name(name, path);
 	if (fd < 0)
 		return err_errno(e, errno, "cannot open %s '%s'", what, name);
 	if (fstat(fd, &st) < 0)

@@ -18,6 +18,13 @@ struct file {
 };
 
 /**
+ * file_name() - What messages call a file
+ * @name: Set: the whole path if it is short, else its end, which tells files apart
+ * @path: Path
+ */
+void file_name(char name[FILE_NAME_MAX], const char *path);
+
+/**
  * file_open() - Open a regular file for reading
  * @ret:  Set on success; file_close()
  * @path: Path

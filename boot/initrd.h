@@ -2,8 +2,8 @@
 #ifndef BOOT_INITRD_H
 #define BOOT_INITRD_H
 
-/* The initial RAM disk: several archives behind one another, as high in RAM as the kernel allows.
- */
+/* The initial RAM disk: several archives behind one another, as high in RAM as the kernel allows,
+ * or right behind it. */
 
 #include "boot/boot.h"
 #include "boot/kernel.h"
@@ -25,11 +25,12 @@ struct initrd {
  * @ret:      Set on success
  * @e:        Names the file and says what is wrong
  *
- * Each archive begins on 4 bytes after zero padding, which is what the kernel skips.
+ * Each archive begins on 4 bytes after zero padding, which is what the kernel skips. A directory is
+ * packed right here, in one pass: as its size is not known before, all lies behind the kernel then.
  * Context: set-up; opens and reads the files.
  * Return:  0.
- * Errors:  -errno of opening and reading; -EINVAL empty or not a regular file; -E2BIG too many
- *          archives, or larger than the kernel allows; -ENOMEM RAM too small.
+ * Errors:  -errno of opening, reading and pack_dir(); -EINVAL empty or not a regular file;
+ *          -E2BIG too many archives, or larger than the kernel allows; -ENOMEM RAM too small.
  * Spec:    Linux Documentation/driver-api/early-userspace/buffer-format.rst
  */
 int initrd_load(const struct boot_archive *archives, unsigned n, const struct kernel *kernel,

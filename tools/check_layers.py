@@ -70,7 +70,7 @@ LAYERS = {
     "arch": (["arch/*"], ["base", "memory", "boot/boot.h"]),
     # The command line: knows options and configuration, makes nothing.
     "cli": (
-        ["vmm/cli", "vmm/options", "vmm/optlist", "vmm/optnet", "vmm/optval",
+        ["vmm/cli", "vmm/options", "vmm/optlist", "vmm/optnet", "vmm/optdir", "vmm/optval",
          "vmm/help", "vmm/config_json"],
         ["base"],
     ),

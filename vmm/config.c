@@ -11,8 +11,8 @@ struct claim {
 	enum { READS, WRITES_DISK, WRITES_OUTPUT } use;
 };
 
-/* kernel, vsock, result, log and pidfile, besides the repeatable ones. */
-#define CLAIMS_MAX (CONFIG_INITRD_MAX + CONFIG_DISKS_MAX + CONFIG_CONTROL_MAX + CONFIG_ENDS_MAX + 5)
+/* kernel, a root directory, vsock, result, log and pidfile, besides the repeatable ones. */
+#define CLAIMS_MAX (CONFIG_INITRD_MAX + CONFIG_DISKS_MAX + CONFIG_CONTROL_MAX + CONFIG_ENDS_MAX + 6)
 
 struct claims {
 	struct claim claim[CLAIMS_MAX];
@@ -40,6 +40,7 @@ static void claims_collect(struct claims *list, const struct config *c)
 		           &(struct claim){
 		                   i == 0 && c->has_root ? "rootfs" : "disk", c->disk[i].path,
 		                   c->disk[i].readonly || c->disk[i].cow ? READS : WRITES_DISK });
+	claims_add(list, &(struct claim){ "rootfs", c->root_dir.path, READS });
 	/* A socket is nobody else's, like a disk: two outputs may share a terminal. */
 	for (unsigned i = 0; i < n_ends; i++)
 		claims_add(list,
@@ -220,5 +221,6 @@ void config_fini(struct config *c)
 	for (unsigned i = 0; i < c->n_vports; i++)
 		free(c->vport[i].where.value);
 	free(c->vsock.value);
+	free(c->root_dir.value);
 	*c = (struct config){ .result_fd = -1 };
 }

@@ -40,6 +40,13 @@ struct config_disk {
 	enum config_werror werror;
 };
 
+/* --rootfs that is a directory. */
+struct config_root_dir {
+	char *value; /* owned: the text that the path points into */
+	const char *path; /* NULL: there is none */
+	bool owner_root; /* everything belongs to root in the guest */
+};
+
 enum config_net_kind { NET_TAP, NET_FD, NET_PASST };
 
 /* A port of the host that passt hands to the guest. */
@@ -111,6 +118,7 @@ struct config {
 	unsigned n_append;
 	bool no_default_cmdline;
 	bool has_root; /* disk[0] came from --rootfs */
+	struct config_root_dir root_dir;
 	struct config_disk disk[CONFIG_DISKS_MAX]; /* in the order the guest sees them */
 	unsigned n_disks;
 	struct config_net net[CONFIG_NETS_MAX]; /* in the order the guest sees them */

@@ -88,9 +88,22 @@ static json_t *make_one_disk(const struct config_disk *d)
 	return NULL;
 }
 
+static json_t *make_root_dir(const struct config_root_dir *d)
+{
+	json_t *dir = json_object();
+
+	if (json_object_set_new(dir, "path", jsontext_new(d->path)) == 0 &&
+	    json_object_set_new(dir, "owner", jsontext_new(d->owner_root ? "root" : NULL)) == 0)
+		return dir;
+	json_decref(dir);
+	return NULL;
+}
+
 static json_t *make_root(const struct config *c, const struct opt *o)
 {
 	(void)o;
+	if (c->root_dir.path)
+		return make_root_dir(&c->root_dir);
 	return c->has_root ? make_one_disk(&c->disk[0]) : json_null();
 }
 

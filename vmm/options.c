@@ -85,12 +85,22 @@ const struct opt options[] = {
 	  .group = GROUP_BOOT,
 	  .field = AT(disk),
 	  .arg = "PATH[,KEY...]",
-	  .help = "image or block device of the root file system: the first disk, and "
-	          "root=/dev/vda for the kernel",
+	  .help = "root file system: a directory, packed into the guest's RAM; or an image or "
+	          "block "
+	          "device, the first disk, and root=/dev/vda for the kernel",
 	  .more = MORE(
-	          "It is the first disk wherever it stands on the command line. With the word 'ro' "
-	          "neither the guest nor vmm can write to it, and the kernel mounts it "
-	          "read-only. The keys are those of '--disk'.") },
+	          "An image is the first disk wherever it stands on the command line. With the "
+	          "word "
+	          "'ro' neither the guest nor vmm can write to it, and the kernel mounts it "
+	          "read-only. The keys are those of '--disk'. A directory is read once, as an "
+	          "initial RAM disk, and takes no right but to read it: what the guest writes is "
+	          "forgotten at the end. Hard links, owners, modes, times and nodes are kept, "
+	          "extended attributes such as file capabilities are not, with a warning; other "
+	          "file systems that are mounted in it are left out. With 'owner=root' everything "
+	          "belongs to root in the guest. The guest holds it twice while it unpacks it, "
+	          "which "
+	          "--memory has to allow for. Without a command the kernel starts its /init or "
+	          "/sbin/init.") },
 	{ .name = "disk",
 	  .letter = 'd',
 	  .type = OPT_DISK,

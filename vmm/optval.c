@@ -2,6 +2,7 @@
 #include "vmm/optval.h"
 
 #include "vmm/num.h"
+#include "vmm/optdir.h"
 #include "vmm/optlist.h"
 #include "vmm/optnet.h"
 
@@ -250,8 +251,10 @@ static int set_disk(struct config *c, const struct opt *o, const char *value, st
 {
 	struct config_disk d = { 0 };
 	unsigned at = c->n_disks;
-	int r;
+	int r = o->type == OPT_ROOT ? optdir_parse_root(&c->root_dir, value, e) : 0;
 
+	if (r != 0)
+		return r < 0 ? r : 0;
 	if (c->n_disks == CONFIG_DISKS_MAX)
 		return err_set(e, E2BIG, "a VM has at most %d disks, the root included",
 		               CONFIG_DISKS_MAX);

@@ -3,6 +3,7 @@
 
 #include "arch/arch.h"
 #include "boot/cmdline.h"
+#include "boot/pack.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
 
@@ -26,6 +27,17 @@ static const char *console_word(const struct config *cfg)
 	return cfg->console.kind != WHERE_NONE ? "hvc0" : NULL;
 }
 
+/* What of a directory the kernel starts. It looks for /init by itself. */
+static int add_init_word(const struct config *cfg, struct cmdline *ret, struct err *e)
+{
+	const char *init = NULL;
+	int r = pack_find_init(cfg->root_dir.path, &init, e);
+
+	if (r == 0 && init)
+		r = cmdline_add(ret, init, e);
+	return r;
+}
+
 /* Generated words; the user's follow them. */
 static int add_default_words(const struct config *cfg, struct cmdline *ret, struct err *e)
 {
@@ -44,6 +56,8 @@ static int add_default_words(const struct config *cfg, struct cmdline *ret, stru
 	if (r == 0 && cfg->has_root)
 		r = cmdline_add(ret,
 		                cfg->disk[0].readonly ? "root=/dev/vda ro" : "root=/dev/vda rw", e);
+	if (r == 0 && cfg->root_dir.path)
+		r = add_init_word(cfg, ret, e);
 	for (unsigned i = 0; i < cfg->n_nets && r == 0; i++)
 		r = add_ip_word(&cfg->net[i], ret, e);
 	return r;
@@ -68,7 +82,7 @@ static int build_cmdline(const struct config *cfg, struct cmdline *ret, struct e
 int payload_load(struct machine *m, struct boot_entry *ret, struct err *e)
 {
 	const struct config *cfg = m->cfg;
-	struct boot_archive initrd[CONFIG_INITRD_MAX];
+	struct boot_archive initrd[CONFIG_INITRD_MAX + 1];
 	struct cmdline cmdline;
 	struct boot_config boot = {
 		.kernel = cfg->kernel,
@@ -84,6 +98,12 @@ int payload_load(struct machine *m, struct boot_entry *ret, struct err *e)
 		return r;
 	for (unsigned i = 0; i < cfg->n_initrd; i++)
 		initrd[i] = (struct boot_archive){ .path = cfg->initrd[i] };
+	if (cfg->root_dir.path)
+		initrd[boot.n_initrd++] = (struct boot_archive){
+			.path = cfg->root_dir.path,
+			.directory = true,
+			.owner_root = cfg->root_dir.owner_root,
+		};
 	boot.cmdline = cmdline_text(&cmdline);
 	log_info("kernel command line: %s", boot.cmdline);
 	return boot_load(&boot, &m->mem, ret, e);

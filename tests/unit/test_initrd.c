@@ -5,6 +5,7 @@
 #include "tests/unit/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #define RAM (8 * MiB)
 
@@ -225,6 +226,79 @@ START_TEST(open_long_path_shows_its_end)
 }
 END_TEST
 
+/* An archive before and one behind a directory that has one file of @size bytes. */
+static int load_directory(uint64_t size)
+{
+	char dir[] = "/tmp/vmm-initrd-XXXXXX", path[64];
+	struct image_file before = image_file("12345", 5);
+	struct boot_archive a[] = {
+		{ .path = before.path },
+		{ .path = dir, .directory = true },
+		{ .path = "built-in", .data = "last", .size = 4 },
+	};
+	int fd, r;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/f", dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_eq(write(fd, "first", 5), 5);
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	r = load(a, ARRAY_SIZE(a));
+	close(fd);
+	unlink(path);
+	rmdir(dir);
+	close(before.fd);
+	return r;
+}
+
+#define HEADS (112 + 124) /* bytes of a file's head and of the archive's end */
+
+START_TEST(load_directory_goes_right_behind_the_kernel)
+{
+	const char *at;
+
+	ck_assert_int_eq(load_directory(8), 0);
+	ck_assert_uint_eq(rd.base, 4 * MiB + 4096);
+	ck_assert_uint_eq(rd.size, 8 + HEADS + 8 + 4);
+	at = gmem_span(&mem, GPA(rd.base), rd.size);
+	ck_assert_mem_eq(at, "12345\0\0\000070701", 14);
+	ck_assert_str_eq(at + 8 + 110, "f");
+	ck_assert_mem_eq(at + 8 + 112, "first\0\0\000070701", 14);
+	ck_assert_mem_eq(at + 8 + HEADS + 8, "last", 4);
+}
+END_TEST
+
+START_TEST(load_directory_that_ram_cannot_hold_unpacked_says_how_much_is_needed)
+{
+	ck_assert_int_eq(load_directory(MiB), 0);
+	ck_assert_int_eq(load_directory(MiB + MiB / 2), -ENOMEM);
+	ck_assert_ptr_nonnull(
+	        strstr(e.msg, "too big for 8 MiB of RAM: kernel and initrd need 9 MiB"));
+}
+END_TEST
+
+START_TEST(load_directory_larger_than_ram_says_how_much_is_needed)
+{
+	ck_assert_int_eq(load_directory(100 * MiB), -ENOMEM);
+	ck_assert_ptr_nonnull(strstr(e.msg, "kernel and initrd need 305 MiB and more"));
+}
+END_TEST
+
+START_TEST(load_directory_above_the_kernels_limit_is_refused)
+{
+	kernel.initrd_max = 6 * MiB - 1;
+	ck_assert_int_eq(load_directory(3 * MiB), -E2BIG);
+	ck_assert_ptr_nonnull(strstr(e.msg, "only in the first 6 MiB"));
+}
+END_TEST
+
+START_TEST(load_directory_and_kernel_above_the_kernels_limit_are_refused)
+{
+	kernel.initrd_max = 3 * MiB; /* below the kernel's own end */
+	ck_assert_int_eq(load_directory(8), -E2BIG);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("initrd");
@@ -243,6 +317,11 @@ int main(void)
 	tcase_add_test(t, load_empty_file_is_refused);
 	tcase_add_test(t, load_empty_data_is_refused);
 	tcase_add_test(t, load_missing_file_is_named);
+	tcase_add_test(t, load_directory_goes_right_behind_the_kernel);
+	tcase_add_test(t, load_directory_that_ram_cannot_hold_unpacked_says_how_much_is_needed);
+	tcase_add_test(t, load_directory_larger_than_ram_says_how_much_is_needed);
+	tcase_add_test(t, load_directory_above_the_kernels_limit_is_refused);
+	tcase_add_test(t, load_directory_and_kernel_above_the_kernels_limit_are_refused);
 	tcase_add_test(t, load_too_many_are_refused);
 	tcase_add_loop_test(t, load_odd_file_is_refused, 0, ARRAY_SIZE(odd));
 	tcase_add_test(t, load_pipe_is_refused_without_waiting);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VMM_OPTDIR_H
+#define VMM_OPTDIR_H
+
+#include "vmm/config.h"
+
+/* Values of options that name a directory of the host. */
+
+/**
+ * optdir_parse_root() - Take the value of --rootfs apart if it names a directory
+ * @ret:   Set if it does, with text of its own; else left alone
+ * @value: "DIR[,owner=root]"
+ * @e:     Says what is wrong
+ *
+ * Whether it is one decides which keys there are, so it is looked at here. Nothing is opened.
+ * Context: set-up; allocates.
+ * Return:  1 if it is a directory, 0 if not.
+ * Errors:  -EINVAL an unknown key or value; -ENOMEM.
+ */
+int optdir_parse_root(struct config_root_dir *ret, const char *value, struct err *e) MUST_CHECK;
+
+#endif /* VMM_OPTDIR_H */
