@@ -29,6 +29,9 @@ enum blk_op {
 struct blk_req {
 	struct blk_req *next; /* in a list, or free */
 	enum blk_op op;
+	enum blk_op asked; /* what the guest asked for, whatever @op has become since */
+	uint64_t bytes; /* that it asked for */
+	uint64_t begun_ns; /* counter_now_ns() when it was taken */
 	uint8_t status; /* VIRTIO_BLK_S_*; what it will be if nothing else goes wrong */
 	uint8_t *status_at; /* in guest memory */
 	uint16_t queue, head;

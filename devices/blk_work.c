@@ -237,6 +237,20 @@ static bool flush_is_void(const struct blk_work *w)
 	return w->cow.fd >= 0 || w->unsafe;
 }
 
+/* What needed nothing from the host is not counted here: the queue's counters have it. */
+static void count_end(struct blk_work *w, const struct blk_req *rq)
+{
+	struct blk_counters *count = &w->count;
+
+	if (rq->asked == BLK_FILL)
+		return;
+	counter_time(&count->times[rq->asked], counter_now_ns() - rq->begun_ns);
+	if (rq->status == VIRTIO_BLK_S_OK)
+		counter_add(&count->bytes[rq->asked], rq->bytes);
+	else
+		counter_add(&count->failed[rq->asked], 1);
+}
+
 /* The operation is done, with all its pieces. */
 static void finish(struct blk_work *w, struct blk_req *rq)
 {
@@ -245,6 +259,7 @@ static void finish(struct blk_work *w, struct blk_req *rq)
 		next_piece(w, rq);
 		return;
 	}
+	count_end(w, rq);
 	w->answer(w, rq);
 	blk_req_pool_put(&w->pool, rq);
 }
@@ -384,6 +399,13 @@ bool blk_work_turn(struct blk_work *w)
 
 void blk_work_start(struct blk_work *w, struct blk_list *l)
 {
+	const uint64_t now = l->first ? counter_now_ns() : 0;
+
+	for (struct blk_req *rq = l->first; rq; rq = rq->next) {
+		rq->asked = rq->op;
+		rq->bytes = rq->left;
+		rq->begun_ns = now;
+	}
 	w->alone = l->first && !l->first->next && w->pool.n_busy == 1;
 	next_pieces(w, l);
 	w->alone = false;

@@ -6,8 +6,18 @@
 #include "devices/blk_req.h"
 #include "devices/blk_ring.h"
 #include "devices/disk.h"
+#include "vmm/counter.h"
 #include "vmm/log.h"
 #include "vmm/loop.h"
+
+/* What a disk has done, by enum blk_op; the times are those of all requests, failed ones included.
+ */
+struct blk_counters {
+	struct counter_times times[BLK_FILL];
+	uint64_t bytes[BLK_FILL]; /* of what went well */
+	uint64_t failed[BLK_FILL];
+	uint64_t refused; /* requests that no driver sends */
+};
 
 /*
  * Does the requests of one disk: cuts them into pieces, has an engine do these, and hands each
@@ -19,6 +29,7 @@
  * undone by a ring that lacks memory or threads.
  */
 struct blk_work {
+	struct blk_counters count; /* since the start [role: on_dev] */
 	const struct disk *disk;
 	const char *label; /* for messages */
 	struct blk_cow cow; /* fd -1: none */

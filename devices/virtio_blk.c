@@ -45,6 +45,7 @@ struct virtio_blk {
 /* The guest sent what no driver sends. It gets an error, and the operator a line now and then. */
 static void blk_refused(struct virtio_blk *b, const char *why)
 {
+	counter_add(&b->work.count.refused, 1);
 	if (log_limit_pass(&b->base.complaints, NULL))
 		log_warn("%s: request refused: %s", b->base.label, why);
 }
@@ -520,6 +521,11 @@ void virtio_blk_retry(struct virtio_blk *b)
 {
 	__atomic_store_n(&b->retry, true, __ATOMIC_RELAXED);
 	virtio_dev_notify(&b->base, 0);
+}
+
+const struct blk_counters *virtio_blk_counters(const struct virtio_blk *b)
+{
+	return &b->work.count;
 }
 
 uint64_t virtio_blk_bytes(const struct virtio_blk *b)

@@ -2,6 +2,7 @@
 #ifndef DEVICES_VIRTIO_BLK_H
 #define DEVICES_VIRTIO_BLK_H
 
+#include "devices/blk_work.h"
 #include "devices/virtio_dev.h"
 #include "vmm/config.h"
 
@@ -84,6 +85,15 @@ bool virtio_blk_failed(struct virtio_blk *b, struct virtio_blk_failure *ret) MUS
  * Context: main thread; does not wait.
  */
 void virtio_blk_retry(struct virtio_blk *b);
+
+/**
+ * virtio_blk_counters() - What the disk has done since the start
+ * @b: Device; owns the result
+ *
+ * Context: any thread, by counter_get().
+ * Return:  Its counters; never NULL.
+ */
+const struct blk_counters *virtio_blk_counters(const struct virtio_blk *b);
 
 /**
  * virtio_blk_bytes() - Size of the disk

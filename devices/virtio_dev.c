@@ -102,8 +102,10 @@ static void interrupt(struct virtio_dev *d, uint32_t event)
 
 void virtio_dev_signal(struct virtio_dev *d, uint16_t qi)
 {
-	if (virtq_wants_signal(&d->queue[qi].ring))
-		interrupt(d, VIRTIO_MMIO_INT_VRING);
+	if (!virtq_wants_signal(&d->queue[qi].ring))
+		return;
+	counter_add(&d->queue[qi].ring.count.interrupts, 1);
+	interrupt(d, VIRTIO_MMIO_INT_VRING);
 }
 
 void virtio_dev_config_changed(struct virtio_dev *d,
@@ -125,6 +127,7 @@ void virtio_dev_fail(struct virtio_dev *d, int r, const char *why)
 
 	if (was & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
+	counter_add(&d->failures, 1);
 	if (was & VIRTIO_CONFIG_S_DRIVER_OK)
 		interrupt(d, VIRTIO_MMIO_INT_CONFIG);
 	if (!log_limit_pass(&d->complaints, &dropped))
@@ -142,6 +145,7 @@ void virtio_dev_kick(struct virtio_dev *d, uint16_t qi)
 	if (!d->active || !d->queue[qi].ring.desc ||
 	    virtio_dev_status(d) & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
+	counter_add(&d->queue[qi].ring.count.kicks, 1);
 	r = d->ops->kick(d, qi);
 	if (r < 0)
 		virtio_dev_fail(d, r, "a queue cannot be served");
@@ -183,6 +187,7 @@ void virtio_dev_reset(struct virtio_dev *d)
 {
 	if (d->active && d->ops->reset)
 		d->ops->reset(d);
+	counter_add(&d->resets, 1);
 	d->active = false;
 	for (unsigned i = 0; i < d->ops->n_queues; i++)
 		virtq_deactivate(&d->queue[i].ring);

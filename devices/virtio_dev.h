@@ -58,6 +58,7 @@ struct virtio_dev {
 	uint32_t interrupt_status; /* atomic */
 	uint32_t status; /* atomic; bits are added by the transport, NEEDS_RESET by the device */
 	bool active; /* [role: on_dev] queues are live */
+	uint64_t failures, resets; /* [role: on_dev] counted since the start */
 	struct log_limit complaints; /* [role: on_dev] */
 };
 

@@ -62,7 +62,8 @@ int virtq_activate(struct virtq *q, const struct gmem *m, const struct virtq_set
 void virtq_deactivate(struct virtq *q)
 {
 	/* The segments mean nothing without a chain: they are not worth touching their page. */
-	memset(q, 0, offsetof(struct virtq, iov));
+	memset((char *)q + offsetof(struct virtq, mem), 0,
+	       offsetof(struct virtq, iov) - offsetof(struct virtq, mem));
 }
 
 static int break_ring(struct virtq *q, int r)
@@ -227,6 +228,8 @@ int virtq_next(struct virtq *q, struct virtq_chain *ret)
 	if (r < 0)
 		return break_ring(q, r);
 	q->next_avail++;
+	counter_add(&q->count.taken, 1);
+	counter_add(&q->count.out, f.out);
 	ret->out = (struct iov_cur){ .v = q->iov, .n = f.n_out, .left = f.out };
 	ret->in = (struct iov_cur){ .v = q->iov + f.n_out, .n = f.n - f.n_out, .left = f.in };
 	ret->head = head;
@@ -249,6 +252,8 @@ void virtq_fill(struct virtq *q, uint16_t head, uint32_t written)
 	__atomic_store_n(&u->id, head, __ATOMIC_RELAXED);
 	__atomic_store_n(&u->len, written, __ATOMIC_RELAXED);
 	q->next_used++;
+	counter_add(&q->count.given, 1);
+	counter_add(&q->count.in, written);
 	q->lapped = q->lapped || q->next_used == q->signalled;
 }
 

@@ -3,6 +3,7 @@
 #define DEVICES_VIRTQ_H
 
 #include "devices/iov.h"
+#include "vmm/counter.h"
 #include "vmm/gmem.h"
 
 /*
@@ -32,8 +33,16 @@ struct virtq_chain {
 	uint16_t head; /* for virtq_push() */
 };
 
+/* What a queue has done since the start, whatever its driver did meanwhile. [role: on_dev] */
+struct virtq_counters {
+	uint64_t taken, out; /* chains, and bytes that the device could read in them */
+	uint64_t given, in; /* chains given back, and bytes that were written into them */
+	uint64_t kicks, interrupts;
+};
+
 struct virtq {
-	const struct gmem *mem;
+	struct virtq_counters count;
+	const struct gmem *mem; /* from here to @iov: as zeroed while the queue is not active */
 	const struct vring_desc *desc; /* host pointers, whole ring checked; NULL: not active */
 	const struct vring_avail *avail; /* flags, idx, ring[size], used_event */
 	struct vring_used *used; /* flags, idx, ring[size], avail_event */
@@ -64,7 +73,7 @@ struct virtq {
 int virtq_activate(struct virtq *q, const struct gmem *m, const struct virtq_setup *s) MUST_CHECK;
 
 /**
- * virtq_deactivate() - Forget the ring; the queue is as zeroed
+ * virtq_deactivate() - Forget the ring; the queue is as zeroed, but for what it has counted
  * @q: Any state
  *
  * Context: device thread.

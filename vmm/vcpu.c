@@ -104,7 +104,10 @@ static void system_event(struct vcpu *c)
 /* Serve one exit. Returns false when this vCPU cannot run any more. */
 static bool dispatch(struct vcpu *c)
 {
-	switch (c->run->exit_reason) {
+	const uint32_t reason = c->run->exit_reason;
+
+	counter_add(reason < VCPU_REASONS ? &c->exits[reason] : &c->other_exits, 1);
+	switch (reason) {
 	case KVM_EXIT_IO:
 		port_io(c->set->pio, c->run);
 		return true;
@@ -138,6 +141,7 @@ static bool run_guest(struct vcpu *c)
 			if (__atomic_load_n(&c->run->immediate_exit, __ATOMIC_RELAXED))
 				return true; /* kicked while serving the exit */
 		} else if (errno == EINTR) {
+			counter_add(&c->interrupted, 1);
 			return true;
 		} else if (errno != EAGAIN) {
 			log_error("vCPU %u: KVM_RUN: %s", c->index, strerror(errno));

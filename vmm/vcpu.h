@@ -3,6 +3,7 @@
 #define VMM_VCPU_H
 
 #include "vmm/bus.h"
+#include "vmm/counter.h"
 #include "vmm/loop.h"
 #include "vmm/seccomp.h"
 #include "vmm/vm.h"
@@ -13,6 +14,8 @@
  * The vCPU threads: KVM_RUN and the dispatch of its exits to the buses, nothing else. All of them
  * are made parked; vcpus_release() lets them into the guest.
  */
+
+#define VCPU_REASONS 40 /* KVM_EXIT_* below it are told apart */
 
 struct kvm_run;
 struct vcpus;
@@ -26,6 +29,9 @@ struct vcpu {
 	pid_t tid; /* of the thread; valid after vcpus_start() */
 	bool started;
 	bool paused; /* [lock of the set] the guest stood still without knowing */
+	/* Counted by the thread since the start: exits by KVM_EXIT_*, the others, and how often a
+	 * signal brought it out of the guest. */
+	uint64_t exits[VCPU_REASONS], other_exits, interrupted;
 };
 
 /* What a vCPU found that ends the VM. */
