@@ -22,7 +22,7 @@ SOURCES = ("vmm", "devices", "boot", "arch")
 LAYERS = {
     # Words that everything is written in; knows nothing of VMs.
     "base": (
-        ["vmm/compiler", "vmm/err", "vmm/log", "vmm/num", "vmm/stop", "vmm/config", "vmm/jsontext"],
+        ["vmm/compiler", "vmm/counter", "vmm/err", "vmm/log", "vmm/num", "vmm/stop", "vmm/config", "vmm/jsontext"],
         [],
     ),
     # Guest RAM: the only place where a guest address becomes a pointer.
@@ -74,8 +74,8 @@ LAYERS = {
          "vmm/help", "vmm/config_json"],
         ["base"],
     ),
-    # 'vmm ctl': the other end of a control socket.
-    "ctl": (["vmm/ctl", "vmm/ctl_*"], ["base"]),
+    # The program vmmctl: the other end of a control socket.
+    "ctl": (["vmm/ctl", "vmm/ctl_*", "vmm/vmmctl"], ["base", "vmm/terminal.h"]),
     # What the process takes away from itself: knows rights, not VMs.
     "jail": (["vmm/jail", "vmm/jail_*"], ["base", "seccomp"]),
     # The VM: puts all of the above together.
@@ -86,7 +86,7 @@ LAYERS = {
          "transport", "devices", "boot", "arch", "seccomp", "jail"],
     ),
     # Order of life; the only place that exits.
-    "main": (["vmm/main"], ["base", "cli", "ctl", "host", "jail", "machine"]),
+    "main": (["vmm/main"], ["base", "cli", "host", "jail", "machine"]),
 }
 
 # Who may talk to KVM by itself, or name its requests.

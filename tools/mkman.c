@@ -232,6 +232,7 @@ static void put_tail(void)
 	     ".Sh SEE ALSO\n"
 	     ".Xr taskset 1 ,\n"
 	     ".Xr timeout 1 ,\n"
+	     ".Xr vmmctl 1 ,\n"
 	     ".Xr mke2fs 8\n"
 	     ".Pp\n"
 	     "The kernel's documentation of its command line, admin\\-guide/kernel\\-parameters.");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/ctl.h"
 
+#include "vmm/ctl_console.h"
+#include "vmm/ctl_print.h"
 #include "vmm/ctl_socket.h"
 #include "vmm/err.h"
 #include "vmm/num.h"
@@ -15,24 +17,27 @@
 #define STATUS_REFUSED 1
 
 static const char usage[] =
-        "Usage: vmm ctl [--json] [--fd N] SOCKET COMMAND [KEY=VALUE...]\n"
-        "       vmm ctl [--json] SOCKET events\n"
+        "Usage: vmmctl [--json] [--fd N] SOCKET COMMAND [KEY=VALUE...]\n"
+        "       vmmctl [--json] SOCKET events\n"
+        "       vmmctl SOCKET console [NAME]\n"
         "Send a command to the VM whose --control is SOCKET, and print the answer; or print "
-        "events\n"
-        "as they happen, until the VM ends.\n"
+        "events as\n"
+        "they happen, until the VM ends; or use its console: Ctrl-a x leaves it.\n"
         "\n"
-        "      --json   print the answer as JSON\n"
-        "      --fd N   hand descriptor N over with the command (getfd, add-fd)\n"
+        "      --json     print the answer as JSON\n"
+        "      --fd N     hand descriptor N over with the command (getfd, add-fd)\n"
+        "      --version  print the version\n"
         "\n"
-        "A VALUE that is JSON is taken as such, anything else is a string. 'query-commands' lists "
-        "the\n"
-        "commands.\n"
+        "A VALUE that is JSON is taken as such, anything else is a string. 'query-commands' "
+        "lists the\n"
+        "commands, query-chardev the consoles.\n"
         "\n"
         "Status: 0; 1 when the VM refuses the command; 125 when there is no answer.\n";
 
 /* What the words ask for. */
 struct request {
-	bool json, help;
+	bool json;
+	const char *print; /* instead of anything else; NULL: nothing */
 	int fd; /* to hand over; -1: none */
 	const char *socket, *command;
 	char **args; /* KEY=VALUE, up to NULL */
@@ -57,20 +62,21 @@ static int parse(char **word, struct request *ret, struct err *e)
 		if (strcmp(*word, "--json") == 0)
 			ret->json = true;
 		else if (strcmp(*word, "--help") == 0 || strcmp(*word, "-h") == 0)
-			ret->help = true;
+			ret->print = usage;
+		else if (strcmp(*word, "--version") == 0)
+			ret->print = "vmmctl " VMM_VERSION "\n";
 		else if (strcmp(*word, "--fd") == 0)
 			r = parse_fd(*++word, &ret->fd, e);
 		else
-			r = err_set(e, EINVAL, "unknown option '%.60s'; see 'vmm ctl --help'",
+			r = err_set(e, EINVAL, "unknown option '%.60s'; see 'vmmctl --help'",
 			            *word);
 		if (r < 0)
 			return r;
 	}
-	if (ret->help)
+	if (ret->print)
 		return 0;
 	if (!word[0] || !word[1])
-		return err_set(e, EINVAL,
-		               "a socket and a command are needed; see 'vmm ctl --help'");
+		return err_set(e, EINVAL, "a socket and a command are needed; see 'vmmctl --help'");
 	ret->socket = word[0];
 	ret->command = word[1];
 	ret->args = word + 2;
@@ -103,95 +109,6 @@ static int build(const struct request *rq, json_t **ret, struct err *e)
 	return *ret ? 0 : err_set(e, EINVAL, "'%.60s' is not UTF-8", rq->command);
 }
 
-/* A value inside others: "inserted.ro: false". A line for each that holds no others. */
-static void print_flat(const char *path, json_t *value)
-{
-	char *text;
-	char inner[512];
-	const char *key;
-	json_t *member;
-	size_t i;
-
-	if (json_is_object(value)) {
-		json_object_foreach(value, key, member)
-		{
-			(void)snprintf(inner, sizeof(inner), "%s%s%s", path, *path ? "." : "", key);
-			print_flat(inner, member);
-		}
-	} else if (json_is_array(value)) {
-		json_array_foreach(value, i, member)
-		{
-			(void)snprintf(inner, sizeof(inner), "%s[%zu]", path, i);
-			print_flat(inner, member);
-		}
-	} else if (json_is_string(value)) {
-		printf("%s%s%s\n", path, *path ? ": " : "", json_string_value(value));
-	} else {
-		text = json_dumps(value, JSON_ENCODE_ANY);
-		printf("%s%s%s\n", path, *path ? ": " : "", text ? text : "?");
-		free(text);
-	}
-}
-
-/* A list is a paragraph for each of its members, or a line if that has only a name. */
-static void print_list(json_t *list)
-{
-	json_t *member;
-	size_t i;
-
-	json_array_foreach(list, i, member)
-	{
-		const json_t *name = json_object_get(member, "name");
-
-		if (json_object_size(member) == 1 && name) {
-			puts(json_string_value(name));
-			continue;
-		}
-		if (i > 0)
-			putchar('\n');
-		print_flat("", member);
-	}
-}
-
-static void print_value(const struct request *rq, json_t *value)
-{
-	if (rq->json) {
-		(void)json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_INDENT(2));
-		putchar('\n');
-	} else if (json_is_string(value)) {
-		fputs(json_string_value(value), stdout);
-	} else if (json_is_array(value)) {
-		print_list(value);
-	} else {
-		print_flat("", value);
-	}
-}
-
-/* 2024-02-03T04:05:06.789012Z SHUTDOWN guest=true reason=guest-shutdown */
-static void print_event(const struct request *rq, json_t *event)
-{
-	json_t *data = json_object_get(event, "data"), *when = json_object_get(event, "timestamp");
-	const char *key;
-	json_t *value;
-
-	if (rq->json) {
-		(void)json_dumpf(event, stdout, 0);
-		putchar('\n');
-		return;
-	}
-	printf("%lld.%06lld %s", (long long)json_integer_value(json_object_get(when, "seconds")),
-	       (long long)json_integer_value(json_object_get(when, "microseconds")),
-	       json_string_value(json_object_get(event, "event")));
-	json_object_foreach(data, key, value)
-	{
-		char *text = json_dumps(value, JSON_ENCODE_ANY);
-
-		printf(" %s=%s", key, text ? text : "?");
-		free(text);
-	}
-	putchar('\n');
-}
-
 /* Wait for the answer. Returns 0, -errno, or STATUS_REFUSED. */
 static int answer(struct ctl_socket *s, json_t **ret, struct err *e)
 {
@@ -222,12 +139,21 @@ static int follow_events(struct ctl_socket *s, const struct request *rq, struct 
 
 	while ((r = ctl_socket_receive(s, &message, e)) > 0) {
 		if (json_object_get(message, "event"))
-			print_event(rq, message);
+			ctl_print_event(message, rq->json);
 		json_decref(message);
 		if (fflush(stdout) != 0)
 			return err_errno(e, errno, "cannot write to standard output");
 	}
 	return r;
+}
+
+/* @message is taken over. */
+static int ask(struct ctl_socket *s, json_t *message, int fd, json_t **ret, struct err *e)
+{
+	int r = ctl_socket_send(s, message, fd, e);
+
+	json_decref(message);
+	return r == 0 ? answer(s, ret, e) : r;
 }
 
 static int run_command(struct ctl_socket *s, const struct request *rq, struct err *e)
@@ -236,12 +162,9 @@ static int run_command(struct ctl_socket *s, const struct request *rq, struct er
 	int r = build(rq, &message, e);
 
 	if (r == 0)
-		r = ctl_socket_send(s, message, rq->fd, e);
-	json_decref(message);
+		r = ask(s, message, rq->fd, &value, e);
 	if (r == 0)
-		r = answer(s, &value, e);
-	if (r == 0)
-		print_value(rq, value);
+		ctl_print_value(value, rq->json);
 	json_decref(value);
 	return r;
 }
@@ -259,13 +182,35 @@ static int negotiate(struct ctl_socket *s, struct err *e)
 	json_decref(message);
 	if (r < 0)
 		return r;
-	message = json_pack("{s:s}", "execute", "qmp_capabilities");
-	r = ctl_socket_send(s, message, -1, e);
-	json_decref(message);
-	if (r == 0)
-		r = answer(s, &value, e);
+	r = ask(s, json_pack("{s:s}", "execute", "qmp_capabilities"), -1, &value, e);
 	json_decref(value);
 	return r;
+}
+
+static int run_console(struct ctl_socket *s, const struct request *rq, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	json_t *list = NULL;
+	int r;
+
+	if (rq->args[0] && rq->args[1])
+		return err_set(e, EINVAL, "unexpected word '%.60s'; see 'vmmctl --help'",
+		               rq->args[1]);
+	r = ask(s, json_pack("{s:s}", "execute", "query-chardev"), -1, &list, e);
+	if (r == 0)
+		r = fd = ctl_console_open(list, rq->args[0], e);
+	json_decref(list);
+	return r < 0 ? r : ctl_console_attach(fd, e);
+}
+
+/* What is no command of the VM's, but of ours. */
+static int run_word(struct ctl_socket *s, const struct request *rq, struct err *e)
+{
+	if (strcmp(rq->command, "events") == 0)
+		return follow_events(s, rq, e);
+	if (strcmp(rq->command, "console") == 0)
+		return run_console(s, rq, e);
+	return run_command(s, rq, e);
 }
 
 static int run(const struct request *rq, struct err *e)
@@ -276,8 +221,7 @@ static int run(const struct request *rq, struct err *e)
 	if (r == 0)
 		r = negotiate(&s, e);
 	if (r == 0)
-		r = strcmp(rq->command, "events") == 0 ? follow_events(&s, rq, e)
-		                                       : run_command(&s, rq, e);
+		r = run_word(&s, rq, e);
 	ctl_socket_close(&s);
 	if (r == 0 && fflush(stdout) != 0)
 		r = err_errno(e, errno, "cannot write to standard output");
@@ -290,11 +234,11 @@ int ctl_main(int argc, char **argv)
 	struct err e = { 0 };
 	int r = parse(argv + (argc > 0), &rq, &e);
 
-	if (r == 0 && rq.help)
-		return fputs(usage, stdout) < 0 || fflush(stdout) != 0 ? STATUS_ERROR : 0;
+	if (r == 0 && rq.print)
+		return fputs(rq.print, stdout) < 0 || fflush(stdout) != 0 ? STATUS_ERROR : 0;
 	if (r == 0)
 		r = run(&rq, &e);
 	if (r != 0)
-		fprintf(stderr, "vmm ctl: %s\n", e.msg);
+		fprintf(stderr, "vmmctl: %s\n", e.msg);
 	return r < 0 ? STATUS_ERROR : r;
 }

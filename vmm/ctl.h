@@ -5,8 +5,8 @@
 #include "vmm/compiler.h"
 
 /**
- * ctl_main() - The program 'vmm ctl': one command for a VM, over its control socket
- * @argc: Words, "ctl" being the first
+ * ctl_main() - The program vmmctl: one command for a VM, over its control socket
+ * @argc: Words, the program's name being the first
  * @argv: Likewise; ends with NULL
  *
  * Prints the answer to standard output and what is wrong to standard error.

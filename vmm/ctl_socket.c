@@ -22,24 +22,31 @@ static int set_address(struct sockaddr_un *addr, const char *path, int *file_fd,
 	return 0;
 }
 
-int ctl_socket_connect(struct ctl_socket *s, const char *path, struct err *e)
+int ctl_socket_open(const char *path, struct err *e)
 {
-	CLEANUP_FD int file_fd = -1;
+	CLEANUP_FD int file_fd = -1, fd = -1;
 	struct sockaddr_un addr;
 	int r = set_address(&addr, path, &file_fd, e);
 
-	*s = (struct ctl_socket){ .fd = -1 };
 	if (r < 0)
 		return r;
-	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (s->fd < 0)
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
 		return err_errno(e, errno, "cannot make a socket");
-	if (connect(s->fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		if (errno == ECONNREFUSED)
 			return err_set(e, ECONNREFUSED,
 			               "nobody listens on '%.100s': the VM has ended", path);
 		return err_errno(e, errno, "cannot connect to '%.100s'", path);
 	}
+	return fd_take(&fd);
+}
+
+int ctl_socket_connect(struct ctl_socket *s, const char *path, struct err *e)
+{
+	*s = (struct ctl_socket){ .fd = ctl_socket_open(path, e) };
+	if (s->fd < 0)
+		return s->fd;
 	s->in = fdopen(s->fd, "r");
 	return s->in ? 0 : err_errno(e, errno, "cannot read from '%.100s'", path);
 }

@@ -16,6 +16,16 @@ struct ctl_socket {
 };
 
 /**
+ * ctl_socket_open() - Connect to a socket of the file system
+ * @path: Of any length
+ * @e:    Says why not
+ *
+ * Context: may block while the listener's queue is full.
+ * Return:  A descriptor, for the caller to close, or -errno.
+ */
+int ctl_socket_open(const char *path, struct err *e) MUST_CHECK;
+
+/**
  * ctl_socket_connect() - Connect
  * @s:    Any contents
  * @path: Of any length

@@ -125,8 +125,7 @@ int help_write(FILE *out)
 {
 	errno = 0;
 	fputs("Usage: vmm --kernel FILE [OPTION...]\n"
-	      "       vmm ctl SOCKET COMMAND [KEY=VALUE...]\n"
-	      "Run one Linux virtual machine on /dev/kvm, in this process; or command one.\n",
+	      "Run one Linux virtual machine on /dev/kvm, in this process.\n",
 	      out);
 	for (enum opt_group g = 0; g < GROUP_N; g++) {
 		fprintf(out, "\n%s:\n", options_group_names[g]);

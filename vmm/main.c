@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/check_host.h"
 #include "vmm/cli.h"
-#include "vmm/ctl.h"
 #include "vmm/jail.h"
 #include "vmm/machine.h"
 #include "vmm/result.h"
@@ -117,8 +116,6 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	int r = endpoint_reserve_stdio(&e);
 
-	if (r == 0 && argc > 1 && strcmp(argv[1], "ctl") == 0)
-		return ctl_main(argc - 1, argv + 1);
 	if (r == 0)
 		r = signals_init(&signals, &e);
 	if (r < 0)

@@ -257,7 +257,7 @@ const struct opt options[] = {
 	          "The file is made for the user who starts vmm alone, and removed at the end. One "
 	          "that a dead process has left is replaced. With 'fd=N' it is an inherited "
 	          "stream socket, one that listens or a single connection. Several programs may "
-	          "be connected at the same time; 'vmm ctl' sends a command.") },
+	          "be connected at the same time; vmmctl(1) sends a command.") },
 	{ .name = "paused",
 	  .type = OPT_FLAG,
 	  .group = GROUP_RUN,

@@ -4,6 +4,7 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 top=$(cd "$here/../.." && pwd -P)
 vmm=${VMM:-$top/build/vmm/vmm}
+vmmctl=${vmm}ctl
 
 cases=()
 declare -A case_limit=() case_memory=() case_fast=()

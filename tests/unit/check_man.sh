@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Usage: check_man.sh MANFILE
+# Usage: check_man.sh MANFILE [SECTIONS]
 # The man page has no fault that mandoc knows, and all its sections, in order.
 set -eu
 
-man=${1:?usage: check_man.sh MANFILE}
+man=${1:?usage: check_man.sh MANFILE [SECTIONS]}
 
 if ! command -v mandoc >/dev/null; then
 	echo "mandoc is not installed: the man page was not checked"
@@ -13,7 +13,7 @@ fi
 
 mandoc -Tlint -W warning "$man"
 
-want='NAME SYNOPSIS DESCRIPTION OPTIONS KEYS SIGNALS FILES EXIT STATUS EXAMPLES SEE ALSO'
+want=${2-NAME SYNOPSIS DESCRIPTION OPTIONS KEYS SIGNALS FILES EXIT STATUS EXAMPLES SEE ALSO}
 have=$(sed -n 's/^\.Sh //p' "$man" | tr '\n' ' ')
 if [ "${have% }" != "$want" ]; then
 	echo "$man: sections are '${have% }', not '$want'"

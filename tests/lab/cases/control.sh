@@ -105,10 +105,10 @@ case_control_daemonized() {
 	boot_stock --serial "file=$work/serial" --append guest.run=wait --daemonize --paused \
 		--pidfile "$work/pid" --control "$work/qmp"
 	[[ $status == 0 ]] || fail "status $status of the start"
-	"$vmm" ctl "$work/qmp" events >"$work/events" &
-	"$vmm" ctl "$work/qmp" cont
+	"$vmmctl" "$work/qmp" events >"$work/events" &
+	"$vmmctl" "$work/qmp" cont
 	until grep -q 'guest: ready' "$work/serial"; do sleep 0.5; done
-	"$vmm" ctl "$work/qmp" system_powerdown
+	"$vmmctl" "$work/qmp" system_powerdown
 	wait
 	grep -q 'SHUTDOWN guest=true reason="guest-shutdown"' "$work/events" || fail "$(cat "$work/events")"
 	sleep 1
