@@ -97,6 +97,47 @@ void arch_cpu_model_free(struct arch_cpu_model *model);
 int arch_vcpu_init(struct arch_cpu_model *model, int vcpu_fd, unsigned index,
                    const struct boot_entry *entry, struct err *e) MUST_CHECK;
 
+/* Descriptors of a machine, for what concerns all of it. */
+struct arch_reset_fds {
+	int kvm; /* /dev/kvm; arch_reset_save() only */
+	int vm;
+	unsigned n_vcpus;
+	int (*vcpu)(void *arg, unsigned index); /* descriptor of a vCPU */
+	void *arg;
+};
+
+/* What processors and interrupt controllers were like before the guest's first instruction. */
+struct arch_reset;
+
+/**
+ * arch_reset_save() - Remember what a machine is to be like after a reset
+ * @ret: Set on success; arch_reset_free()
+ * @fds: Complete, after arch_vcpu_init() of each vCPU
+ * @e:   Says what KVM does not tell
+ *
+ * Context: set-up.
+ * Return:  0, or -errno.
+ */
+int arch_reset_save(struct arch_reset **ret, const struct arch_reset_fds *fds,
+                    struct err *e) MUST_CHECK;
+
+/**
+ * arch_reset_restore() - Reset processors and interrupt controllers
+ * @s:   From arch_reset_save() of the same machine
+ * @fds: As there, but for @kvm
+ *
+ * Context: a thread whose filter allows it; no vCPU runs, and each has left KVM_RUN with nothing
+ *          of an instruction left to do. Allocates nothing. Logs what KVM refuses.
+ * Return:  0, or -errno.
+ */
+int arch_reset_restore(const struct arch_reset *s, const struct arch_reset_fds *fds) MUST_CHECK;
+
+/**
+ * arch_reset_free() - Forget it
+ * @s: May be NULL
+ */
+void arch_reset_free(struct arch_reset *s);
+
 /**
  * arch_vcpu_report() - Log why a vCPU cannot go on, in about ten readable lines
  * @vcpu_fd: The vCPU

@@ -38,6 +38,11 @@ void power_fini(struct power *p)
 	irq_fini(&p->irq);
 }
 
+void power_reset(struct power *p)
+{
+	__atomic_store_n(&p->events, 0, __ATOMIC_RELEASE);
+}
+
 void power_button_press(struct power *p)
 {
 	(void)__atomic_fetch_or(&p->events, POWER_EVENT_BUTTON, __ATOMIC_ACQ_REL);

@@ -43,6 +43,14 @@ int power_init(struct power *p, const struct power_calls *calls, struct err *e) 
 void power_fini(struct power *p);
 
 /**
+ * power_reset() - Forget presses that the guest has not taken notice of
+ * @p: Chip; no vCPU runs
+ *
+ * Context: any thread.
+ */
+void power_reset(struct power *p);
+
+/**
  * power_button_press() - Press the power button
  * @p: Chip
  *

@@ -336,11 +336,25 @@ static const struct chardev_ops host_ops = {
 	.writable = host_writable,
 };
 
+void uart_reset(struct uart *u)
+{
+	pthread_mutex_lock(&u->lock);
+	forget_received(u);
+	u->ier = u->fcr = u->mcr = u->scr = u->dlm = 0;
+	/* 115200 baud, 8N1: what a driver finds that looks for what the firmware has set up. */
+	u->lcr = UART_LCR_WLEN8;
+	u->dll = 1;
+	u->thr_empty = u->overrun = false;
+	u->signalled = 0;
+	u->polls = 0;
+	pthread_mutex_unlock(&u->lock);
+}
+
 int uart_init(struct uart *u, struct chardev *host, struct err *e)
 {
-	/* 115200 baud, 8N1: what a driver finds that looks for what the firmware has set up. */
-	*u = (struct uart){ .host = host, .irq.fd = -1, .lcr = UART_LCR_WLEN8, .dll = 1 };
+	*u = (struct uart){ .host = host, .irq.fd = -1 };
 	pthread_mutex_init(&u->lock, NULL);
+	uart_reset(u);
 	chardev_attach(host, &host_ops, u);
 	return irq_init(&u->irq, e);
 }

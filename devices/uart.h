@@ -43,6 +43,14 @@ extern const struct bus_ops uart_bus_ops; /* self: struct uart *; UART_REGISTERS
 int uart_init(struct uart *u, struct chardev *host, struct err *e) MUST_CHECK;
 
 /**
+ * uart_reset() - Registers as uart_init() has set them, nothing received
+ * @u: Initialised; no vCPU runs
+ *
+ * Context: main thread.
+ */
+void uart_reset(struct uart *u);
+
+/**
  * uart_fini() - Give back what uart_init() made
  * @u: Initialised or half-initialised; no vCPU runs
  */

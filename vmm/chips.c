@@ -113,6 +113,14 @@ int chips_create(struct chips *c, const struct chips_wiring *w, struct err *e)
 	return r;
 }
 
+void chips_reset(struct chips *c)
+{
+	c->panic_watch = (struct panic_watch){ 0 };
+	power_reset(&c->power);
+	if (c->has_serial)
+		uart_reset(&c->uart);
+}
+
 void chips_destroy(struct chips *c)
 {
 	power_fini(&c->power);

@@ -47,6 +47,15 @@ struct chips_wiring {
 int chips_create(struct chips *c, const struct chips_wiring *w, struct err *e) MUST_CHECK;
 
 /**
+ * chips_reset() - As chips_create() has made them
+ * @c: Complete; no vCPU runs
+ *
+ * What has come in and nobody has read is kept, and what went out goes out.
+ * Context: main thread.
+ */
+void chips_reset(struct chips *c);
+
+/**
  * chips_destroy() - Give them back; the terminal is as it was before
  * @c: Half-built or complete; no vCPU runs
  */

@@ -202,6 +202,10 @@ int config_check(const struct config *c, struct err *e)
 			return err_set(e, EINVAL,
 			               "'werror=stop' needs a '--control': nobody could let the "
 			               "guest go on");
+	if (c->on_panic == ON_PANIC_PAUSE && c->n_control == 0)
+		return err_set(e, EINVAL,
+		               "'--on-panic pause' needs a '--control': nobody could look at the "
+		               "guest, nor end it");
 	r = config_check_ends(c, e);
 	if (r == 0)
 		r = config_check_vports(c, e);

@@ -83,6 +83,10 @@ enum config_where_kind {
 	WHERE_FD,
 };
 
+/* What becomes of a VM whose guest reboots, or panics: --on-reboot, --on-panic. */
+enum config_on_reboot { ON_REBOOT_EXIT, ON_REBOOT_RESET };
+enum config_on_panic { ON_PANIC_EXIT, ON_PANIC_PAUSE };
+
 /* Where a console goes: --serial, --console, --port. */
 struct config_where {
 	char *value; /* owned: the text that the path may point into */
@@ -144,6 +148,8 @@ struct config {
 	enum log_level log_level;
 	uint64_t timeout_ms; /* 0: none */
 	uint64_t grace_ms; /* from the power button to the end; 0: end at once */
+	enum config_on_reboot on_reboot;
+	enum config_on_panic on_panic;
 	enum config_jail jail;
 	const char *user; /* "U[:G]"; NULL: nobody instead of root */
 	int escape; /* control character, or -1: none */

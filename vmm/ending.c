@@ -10,7 +10,7 @@ static void asked_ready(struct loop_source *s, uint32_t events)
 {
 	struct ending *n = container_of(s, struct ending, asked);
 	uint64_t count;
-	bool begin, tell_panic;
+	bool begin, tell_panic, reset, crashed;
 
 	(void)events;
 	if (read(s->fd, &count, sizeof(count)) != sizeof(count))
@@ -18,6 +18,10 @@ static void asked_ready(struct loop_source *s, uint32_t events)
 	pthread_mutex_lock(&n->lock);
 	begin = n->stop.reason != STOP_NONE && !n->began;
 	tell_panic = n->panicked && !n->told_panic && !begin && !n->began;
+	reset = n->reset && !begin && !n->began;
+	crashed = n->crashed && !begin && !n->began;
+	n->reset = false;
+	n->crashed = false;
 	pthread_mutex_unlock(&n->lock);
 	n->began |= begin;
 	n->told_panic |= tell_panic;
@@ -25,6 +29,10 @@ static void asked_ready(struct loop_source *s, uint32_t events)
 		n->calls.begin(n->calls.arg);
 	if (tell_panic)
 		n->calls.panicked(n->calls.arg);
+	if (crashed)
+		n->calls.crashed(n->calls.arg);
+	else if (reset)
+		n->calls.reset(n->calls.arg);
 }
 
 static void wake_main(const struct ending *n)
@@ -54,7 +62,26 @@ void ending_fini(struct ending *n)
 	fd_close(&n->asked.fd);
 }
 
+/* Have somebody on the main thread decide. */
+static void tell(struct ending *n, bool *what)
+{
+	pthread_mutex_lock(&n->lock);
+	*what = true;
+	pthread_mutex_unlock(&n->lock);
+	wake_main(n);
+}
+
 void ending_request(struct ending *n, struct stop stop)
+{
+	if (stop.reason == STOP_REBOOT && n->hears_reset)
+		tell(n, &n->reset);
+	else if (stop.reason == STOP_PANIC && n->hears_crash)
+		tell(n, &n->crashed);
+	else
+		ending_decide(n, stop);
+}
+
+void ending_decide(struct ending *n, struct stop stop)
 {
 	bool first;
 
@@ -88,6 +115,14 @@ void ending_note_panic(struct ending *n)
 	pthread_mutex_unlock(&n->lock);
 	if (first)
 		wake_main(n);
+}
+
+void ending_forget(struct ending *n)
+{
+	pthread_mutex_lock(&n->lock);
+	n->panicked = false;
+	n->told_panic = false;
+	pthread_mutex_unlock(&n->lock);
 }
 
 struct stop ending_get(struct ending *n)

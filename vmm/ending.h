@@ -8,6 +8,8 @@
 /* On the main thread, once each. */
 struct ending_calls {
 	void (*begin)(void *arg); /* somebody asked for the end */
+	void (*reset)(void *arg); /* somebody asked for a reset, and @hears_reset */
+	void (*crashed)(void *arg); /* the guest cannot go on, and @hears_crash */
 	void (*panicked)(void *arg); /* the guest says that it panicked, and goes on for now */
 	void *arg;
 };
@@ -20,6 +22,9 @@ struct ending {
 	pthread_mutex_t lock;
 	struct stop stop; /* [lock] reason STOP_NONE: nobody asked yet */
 	bool panicked; /* [lock] the guest said so: a reset is then no reboot */
+	bool reset, crashed; /* [lock] calls that are due */
+	bool hears_reset; /* a reboot is no end by itself: calls.reset decides */
+	bool hears_crash; /* nor is a panic: calls.crashed decides */
 	bool began, told_panic; /* [role: on_main] which calls were made */
 	struct loop_source asked; /* eventfd */
 	struct ending_calls calls;
@@ -49,9 +54,27 @@ void ending_fini(struct ending *n);
  * @n:    Ending
  * @stop: Why; ignored if somebody asked before
  *
+ * A reboot and a panic are first told to who wants to hear of them.
  * Context: any thread; does not block.
  */
 void ending_request(struct ending *n, struct stop stop);
+
+/**
+ * ending_decide() - End the VM, whoever wants to hear of it first
+ * @n:    Ending
+ * @stop: Why; ignored if somebody asked before
+ *
+ * Context: any thread; does not block.
+ */
+void ending_decide(struct ending *n, struct stop stop);
+
+/**
+ * ending_forget() - The machine has been reset: the guest that panicked is gone
+ * @n: Ending
+ *
+ * Context: main thread.
+ */
+void ending_forget(struct ending *n);
 
 /**
  * ending_request_reset() - The guest reset itself: a reboot, or the end of a panic

@@ -4,6 +4,7 @@
 #include "vmm/num.h"
 
 #include <errno.h>
+#include <sys/types.h>
 
 #define PAGE_BYTES 4096ULL
 #define HUGE_BYTES                                                                                 \
@@ -65,10 +66,87 @@ int gmem_add(struct gmem *m, gpa_t base, uint64_t size, struct err *e)
 	return 0;
 }
 
+/*
+ * How RAM is kept without a second copy of it in memory, and without knowing who wrote what: while
+ * it is written it is a file without a name, whose holes are what was not written. Then the rest
+ * becomes anonymous memory, and what was written a private mapping of the file. Dropping the
+ * private pages (MADV_DONTNEED) makes the former zero and the latter as the file.
+ */
+
+/* Put a mapping in the place of guest RAM. @fd -1: anonymous. */
+static int replace(uint8_t *host, uint64_t size, int flags, int fd, uint64_t offset)
+{
+	if (fd < 0)
+		flags |= MAP_ANONYMOUS;
+	return mmap(host, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED | MAP_NORESERVE, fd,
+	            (off_t)offset) == MAP_FAILED
+	               ? -errno
+	               : 0;
+}
+
+int gmem_keep_begin(struct gmem *m, struct err *e)
+{
+	CLEANUP_FD int fd = memfd_create("guest-ram", MFD_CLOEXEC);
+	uint64_t offset = 0;
+	int r = fd < 0 || ftruncate(fd, (off_t)gmem_size(m)) < 0 ? -errno : 0;
+
+	for (unsigned i = 0; i < m->n_regions && r == 0; i++) {
+		r = replace(m->region[i].host, m->region[i].size, MAP_SHARED, fd, offset);
+		offset += m->region[i].size;
+	}
+	if (r < 0)
+		return err_errno(e, -r, "cannot keep what the guest starts with");
+	m->keep_fd = fd_take(&fd);
+	return 0;
+}
+
+/* One region, which is at @offset of the file. */
+static int keep_region(const struct gmem_region *g, int fd, uint64_t offset)
+{
+	const uint64_t end = offset + g->size;
+	int r = replace(g->host, g->size, MAP_PRIVATE, -1, 0);
+	off_t data = (off_t)offset, hole;
+
+	while (r == 0 && (data = lseek(fd, data, SEEK_DATA)) >= 0 && (uint64_t)data < end) {
+		hole = lseek(fd, data, SEEK_HOLE);
+		if (hole < 0 || (uint64_t)hole > end)
+			hole = (off_t)end;
+		r = replace(g->host + ((uint64_t)data - offset), (uint64_t)(hole - data),
+		            MAP_PRIVATE, fd, (uint64_t)data);
+		data = hole;
+	}
+	advise(g->host, g->size);
+	return r;
+}
+
+int gmem_keep_end(struct gmem *m, struct err *e)
+{
+	CLEANUP_FD int fd = m->keep_fd;
+	uint64_t offset = 0;
+	int r = 0;
+
+	for (unsigned i = 0; i < m->n_regions && r == 0; i++) {
+		r = keep_region(&m->region[i], fd, offset);
+		offset += m->region[i].size;
+	}
+	m->keep_fd = 0;
+	return r < 0 ? err_errno(e, -r, "cannot keep what the guest starts with") : 0;
+}
+
+int gmem_restore(const struct gmem *m)
+{
+	for (unsigned i = 0; i < m->n_regions; i++)
+		if (madvise(m->region[i].host, m->region[i].size, MADV_DONTNEED) < 0)
+			return -errno;
+	return 0;
+}
+
 void gmem_fini(struct gmem *m)
 {
 	for (unsigned i = 0; i < m->n_regions; i++)
 		munmap(m->region[i].host, m->region[i].size);
+	if (m->keep_fd > 0)
+		fd_close(&m->keep_fd);
 	*m = (struct gmem){ 0 };
 }
 

@@ -26,6 +26,7 @@ struct gmem_region {
 struct gmem {
 	struct gmem_region region[GMEM_REGIONS_MAX];
 	unsigned n_regions;
+	int keep_fd; /* between gmem_keep_begin() and gmem_keep_end(); 0: none */
 };
 
 /**
@@ -61,6 +62,38 @@ void gmem_fini(struct gmem *m);
  * Return:  Where the range begins, or NULL if it does not lie inside one region.
  */
 void *gmem_span(const struct gmem *m, gpa_t base, uint64_t len) MUST_CHECK;
+
+/**
+ * gmem_keep_begin() - What is written from now on is to be kept
+ * @m: All regions added and never written
+ * @e: Says why not
+ *
+ * Context: set-up; nobody else uses guest RAM.
+ * Return:  0, or -errno: the host refuses; gmem_fini() is due then.
+ */
+int gmem_keep_begin(struct gmem *m, struct err *e) MUST_CHECK;
+
+/**
+ * gmem_keep_end() - What was written until now is kept: gmem_restore() brings it back
+ * @m: After gmem_keep_begin()
+ * @e: Says why not
+ *
+ * Guest RAM is private memory again, at the same place. Costs as much memory as was written.
+ * Context: as there.
+ * Return:  0, or -errno: the host refuses; gmem_fini() is due then.
+ */
+int gmem_keep_end(struct gmem *m, struct err *e) MUST_CHECK;
+
+/**
+ * gmem_restore() - RAM as it was at gmem_keep_end(): what was written is there, the rest is zero
+ * @m: After gmem_keep_end()
+ *
+ * Gives everything else back to the host.
+ * Context: any thread, while nobody uses guest RAM; takes as long as that takes. Makes no other
+ *          call than madvise(MADV_DONTNEED).
+ * Return:  0, or -errno.
+ */
+int gmem_restore(const struct gmem *m) MUST_CHECK;
 
 /**
  * gmem_size() - Bytes of RAM in all regions

@@ -106,22 +106,41 @@ static const struct jail_rule main_rules[] = {
 	ANY(exit_group, "end of the process"),
 };
 
-static const struct jail_rule vcpu_rules[] = {
-	IOCTL(KVM_RUN, .why = "run the guest"),
-	IOCTL(KVM_KVMCLOCK_CTRL, .why = "tell the guest that it was stopped for a while"),
-	IOCTL(KVM_GET_REGS, .why = "report of a guest that cannot go on"),
-	IOCTL(KVM_GET_SREGS, .why = "report of a guest that cannot go on"),
-	IOCTL(KVM_TRANSLATE, .why = "report of a guest that cannot go on",
-	      RARE("not after each kind of crash")),
-	ANY(write, "eventfds: wake a loop, raise an interrupt; messages"),
-	ANY(timerfd_settime, "the console's gathering of bytes"),
-	FUTEX(FUTEX_WAIT, .why = "locks of devices", RARE("locks are seldom fought over")),
-	FUTEX(FUTEX_WAKE, .why = "locks of devices"),
-	FUTEX(FUTEX_WAIT_BITSET, .why = "parked until the guest may run; wait for a loop"),
-	ANY(rt_sigreturn, "leave the handler of the signal that interrupts KVM_RUN"),
-	LOG_CLOCK,
-	END_OF_THREAD,
-	VIOLATION,
+/* What a vCPU does to run its guest; the rest of a table may add ioctls in front. */
+#define VCPU_ROWS                                                                                  \
+	IOCTL(KVM_RUN, .why = "run the guest"),                                                    \
+	        IOCTL(KVM_KVMCLOCK_CTRL, .why = "tell the guest that it was stopped for a while"), \
+	        IOCTL(KVM_GET_REGS, .why = "report of a guest that cannot go on"),                 \
+	        IOCTL(KVM_GET_SREGS, .why = "report of a guest that cannot go on"),                \
+	        IOCTL(KVM_TRANSLATE, .why = "report of a guest that cannot go on",                 \
+	              RARE("not after each kind of crash")),                                       \
+	        ANY(write, "eventfds: wake a loop, raise an interrupt; messages"),                 \
+	        ANY(timerfd_settime, "the console's gathering of bytes"),                          \
+	        FUTEX(FUTEX_WAIT, .why = "locks of devices",                                       \
+	              RARE("locks are seldom fought over")),                                       \
+	        FUTEX(FUTEX_WAKE, .why = "locks of devices"),                                      \
+	        FUTEX(FUTEX_WAIT_BITSET,                                                           \
+	              .why = "parked until the guest may run; wait for a loop"),                   \
+	        ANY(rt_sigreturn, "leave the handler of the signal that interrupts KVM_RUN"),      \
+	        LOG_CLOCK, END_OF_THREAD, VIOLATION
+
+static const struct jail_rule vcpu_rules[] = { VCPU_ROWS };
+
+/* Instead, with --on-reboot reset. The rows of ioctl stand together. */
+static const struct jail_rule vcpu_reset_rules[] = {
+	IOCTL(KVM_SET_NESTED_STATE, .why = "reset: out of a guest of the guest",
+	      RARE("the host may not nest")),
+	IOCTL(KVM_SET_SREGS, .why = "reset: modes, segments and tables"),
+	IOCTL(KVM_SET_REGS, .why = "reset: registers"),
+	IOCTL(KVM_SET_XSAVE, .why = "reset: floating point and vectors"),
+	IOCTL(KVM_SET_XCRS, .why = "reset: which of them are in use"),
+	IOCTL(KVM_SET_DEBUGREGS, .why = "reset: breakpoints"),
+	IOCTL(KVM_SET_MSRS, .why = "reset: model-specific registers, KVM's clock among them"),
+	IOCTL(KVM_SET_LAPIC, .why = "reset: interrupts and timer"),
+	IOCTL(KVM_SET_VCPU_EVENTS, .why = "reset: exceptions that were on their way"),
+	IOCTL(KVM_SET_MP_STATE, .why = "reset: who waits to be started"),
+	IOCTL(KVM_SET_IRQCHIP, .why = "reset: interrupt controllers"),
+	VCPU_ROWS,
 };
 
 static const struct jail_rule io_rules[] = {
@@ -179,6 +198,7 @@ const struct jail_table jail_rules[] = {
 	[SECCOMP_IO] = TABLE("io", io_rules, 30),
 	[SECCOMP_CARETAKER] = TABLE("caretaker", caretaker_rules, 15),
 	[SECCOMP_CONNECTOR] = TABLE("connector", connector_rules, 6),
+	[SECCOMP_VCPU_RESET] = TABLE("vcpu-reset", vcpu_reset_rules, 12),
 };
 
 _Static_assert(ARRAY_SIZE(jail_rules) == SECCOMP_N_ROLES, "every role has a table");

@@ -95,6 +95,8 @@ static int create_memory(struct machine *m, struct err *e)
 	for (unsigned i = 0; i < n && r == 0; i++)
 		r = gmem_add(&m->mem, ram[i].base, ram[i].size, e);
 	if (r == 0)
+		r = reset_begin_load(m, e);
+	if (r == 0)
 		r = vm_add_ram(&m->vm, &m->mem, e);
 	return r < 0 ? r : arch_vm_init(m->vm.fd, e);
 }
@@ -163,6 +165,8 @@ int machine_create(struct machine *m, const struct config *cfg, struct signals *
 		r = payload_load(m, &entry, e);
 	if (r == 0)
 		r = create_vcpus(m, &entry, e);
+	if (r == 0)
+		r = reset_create(m, e);
 	fd_close(&m->vm.kvm_fd); /* it could make other VMs */
 	return r;
 }
@@ -179,6 +183,7 @@ int machine_start(struct machine *m, enum seccomp_mode filter, struct err *e)
 void machine_destroy(struct machine *m)
 {
 	vcpus_fini(&m->vcpus);
+	reset_destroy(m);
 	io_thread_fini(&m->io);
 	slots_destroy(m);
 	ports_fini(&m->ports);

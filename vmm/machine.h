@@ -17,6 +17,7 @@
 #include "vmm/io_thread.h"
 #include "vmm/monitor.h"
 #include "vmm/ports.h"
+#include "vmm/reset.h"
 #include "vmm/run.h"
 #include "vmm/signals.h"
 #include "vmm/vcpu.h"
@@ -64,6 +65,7 @@ struct machine {
 	struct machine_slot *slot; /* room for all; @n_slots are in use */
 	unsigned n_slots;
 	struct vcpus vcpus;
+	struct reset reset;
 };
 
 /**

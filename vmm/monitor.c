@@ -4,6 +4,7 @@
 #include "vmm/machine.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 static void resume(struct machine *m)
@@ -14,8 +15,28 @@ static void resume(struct machine *m)
 		m->monitor.disk_error[i] = 0;
 		virtio_blk_retry(m->slot[i].blk);
 	}
-	vcpus_resume(&m->vcpus);
+	m->monitor.crashed = false;
+	if (!reset_is_busy(m)) /* else at its end */
+		vcpus_resume(&m->vcpus);
 	qmp_resumed(&m->monitor.qmp);
+}
+
+/* The machine is as it was at its start: one that was stopped waits for a client, as then. */
+static void on_reset_done(struct machine *m)
+{
+	struct monitor *mon = &m->monitor;
+
+	ending_forget(&m->run.ending);
+	m->run.panicked = false;
+	qmp_reset(&mon->qmp, !mon->reset_asked,
+	          mon->reset_asked ? "host-qmp-system-reset" : "guest-reset");
+	mon->reset_asked = false;
+	mon->crashed = false;
+	memset(mon->disk_error, 0, sizeof(mon->disk_error)); /* what was held is forgotten */
+	if (mon->state == MONITOR_RUNNING)
+		vcpus_release(&m->vcpus);
+	else if (mon->state == MONITOR_PAUSED || mon->state == MONITOR_PANICKED)
+		mon->state = MONITOR_PRELAUNCH;
 }
 
 /* Perhaps all vCPUs are out of the guest; also comes when they are made, and for stops of old. */
@@ -24,13 +45,19 @@ static void on_parked(struct loop_source *s, uint32_t events)
 	struct monitor *mon = container_of(s, struct monitor, parked);
 	struct machine *m = container_of(mon, struct machine, monitor);
 	uint64_t count;
+	bool reset_done;
 
 	(void)events;
 	if (read(s->fd, &count, sizeof(count)) < 0)
 		return;
-	if (mon->state != MONITOR_STOPPING || !vcpus_are_parked(&m->vcpus))
+	if (mon->state == MONITOR_ENDED || !vcpus_are_parked(&m->vcpus) ||
+	    reset_parked(m, &reset_done))
 		return;
-	mon->state = MONITOR_PAUSED;
+	if (reset_done)
+		on_reset_done(m);
+	if (mon->state != MONITOR_STOPPING)
+		return;
+	mon->state = mon->crashed ? MONITOR_PANICKED : MONITOR_PAUSED;
 	qmp_stopped(&mon->qmp);
 	if (mon->cont_asked)
 		resume(m);
@@ -41,7 +68,7 @@ static enum qmp_status get_status(void *vm)
 	static const enum qmp_status status[] = {
 		[MONITOR_PRELAUNCH] = QMP_PRELAUNCH, [MONITOR_RUNNING] = QMP_RUNNING,
 		[MONITOR_STOPPING] = QMP_RUNNING,    [MONITOR_PAUSED] = QMP_PAUSED,
-		[MONITOR_ENDED] = QMP_SHUTDOWN,
+		[MONITOR_PANICKED] = QMP_PANICKED,   [MONITOR_ENDED] = QMP_SHUTDOWN,
 	};
 	const struct machine *m = vm;
 
@@ -74,6 +101,7 @@ static bool cont(void *vm)
 	case MONITOR_PAUSED:
 		resume(m);
 		return true;
+	case MONITOR_PANICKED: /* qmp_commands.c refuses it */
 	case MONITOR_RUNNING:
 	case MONITOR_ENDED:
 		break;
@@ -119,8 +147,12 @@ static void end(void *vm, enum qmp_end how)
 		return;
 	}
 	m->monitor.reset_asked = how == QMP_END_RESET;
-	ending_request(&m->run.ending,
-	               (struct stop){ .reason = how == QMP_END_RESET ? STOP_REBOOT : STOP_QUIT });
+	if (how == QMP_END_RESET && m->cfg->on_reboot == ON_REBOOT_RESET) {
+		reset_begin(m);
+		return;
+	}
+	ending_decide(&m->run.ending,
+	              (struct stop){ .reason = how == QMP_END_RESET ? STOP_REBOOT : STOP_QUIT });
 }
 
 static pid_t cpu_thread(void *vm, unsigned cpu)
@@ -210,7 +242,19 @@ void monitor_press_button(struct machine *m)
 
 void monitor_panicked(struct machine *m)
 {
-	qmp_panicked(&m->monitor.qmp, false);
+	qmp_panicked(&m->monitor.qmp, "run");
+}
+
+void monitor_crashed(struct machine *m)
+{
+	struct monitor *mon = &m->monitor;
+
+	mon->crashed = true;
+	qmp_panicked(&mon->qmp, "pause");
+	if (mon->state == MONITOR_PAUSED)
+		mon->state = MONITOR_PANICKED;
+	else
+		(void)stop(m);
 }
 
 /* The reason of an end in QEMU's words, and whether it was the guest's. */
@@ -236,7 +280,7 @@ void monitor_ended(struct machine *m)
 		why = STOP_PANIC;
 	mon->state = MONITOR_ENDED;
 	if (why == STOP_PANIC && !m->run.panicked)
-		qmp_panicked(&mon->qmp, true);
+		qmp_panicked(&mon->qmp, "poweroff");
 	if (why == STOP_REBOOT && mon->reset_asked)
 		qmp_ended(&mon->qmp, false, "host-qmp-system-reset");
 	else

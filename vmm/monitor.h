@@ -17,10 +17,12 @@ struct monitor {
 		MONITOR_RUNNING,
 		MONITOR_STOPPING, /* vCPUs are on their way out of the guest */
 		MONITOR_PAUSED,
+		MONITOR_PANICKED, /* the guest cannot go on, and somebody wants to look at it */
 		MONITOR_ENDED,
 	} state;
 	bool cont_asked; /* run again as soon as the stop is complete */
 	bool reset_asked; /* a client wanted a reset */
+	bool crashed; /* the stop that is under way is for good */
 	struct loop_source parked; /* the vCPUs' eventfd, which is theirs */
 	struct loop_source disks; /* eventfd that a disk writes when the host has refused it */
 	int disk_error[CONFIG_DISKS_MAX]; /* errno that has stopped the VM; 0: none */
@@ -68,6 +70,14 @@ void monitor_press_button(struct machine *m);
  * Context: main thread.
  */
 void monitor_panicked(struct machine *m);
+
+/**
+ * monitor_crashed() - The guest cannot go on: stop, and tell
+ * @m: Running or not
+ *
+ * Context: main thread.
+ */
+void monitor_crashed(struct machine *m);
 
 /**
  * monitor_ended() - The VM ends: tell why

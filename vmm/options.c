@@ -31,6 +31,18 @@ static const char *const jail_words[] = {
 	[JAIL_ON] = "on", [JAIL_STRICT] = "strict", [JAIL_LOG] = "log", [JAIL_OFF] = "off", NULL,
 };
 
+static const char *const on_reboot_words[] = {
+	[ON_REBOOT_EXIT] = "exit",
+	[ON_REBOOT_RESET] = "reset",
+	NULL,
+};
+
+static const char *const on_panic_words[] = {
+	[ON_PANIC_EXIT] = "exit",
+	[ON_PANIC_PAUSE] = "pause",
+	NULL,
+};
+
 const char *const options_group_names[] = {
 	[GROUP_BOOT] = "Boot",           [GROUP_MACHINE] = "Machine", [GROUP_CONSOLE] = "Console",
 	[GROUP_RUN] = "Life and report", [GROUP_OTHER] = "Other",
@@ -301,6 +313,33 @@ const struct opt options[] = {
 	  .arg = "SEC",
 	  .help = "time between the power button and the end; 0: no button, end at once",
 	  .more = MORE("The power button is pressed when a signal asks the VM to end.") },
+	{ .name = "on-reboot",
+	  .type = OPT_WORD,
+	  .group = GROUP_RUN,
+	  .field = AT(on_reboot),
+	  .def = "exit",
+	  .words = on_reboot_words,
+	  .arg = "WHAT",
+	  .help = "when the guest reboots: exit, or reset: start the machine again",
+	  .more = MORE(
+	          "With 'reset' the same process goes on with fresh memory, processors and "
+	          "devices, and with the kernel and the initial RAM disks as they were at the "
+	          "start: they are kept in memory for it. Nothing is opened again, a 'cow' disk "
+	          "keeps what was written, and '--timeout' goes on. A panic is never taken for a "
+	          "reboot. 'system_reset' of a control client does the same.") },
+	{ .name = "on-panic",
+	  .type = OPT_WORD,
+	  .group = GROUP_RUN,
+	  .field = AT(on_panic),
+	  .def = "exit",
+	  .words = on_panic_words,
+	  .arg = "WHAT",
+	  .help = "when the guest panics or crashes: exit, or pause",
+	  .more = MORE(
+	          "With 'pause' the VM stands still where the guest has given up, for a client of "
+	          "'--control' to look at: its status is guest-panicked, and it ends by 'quit', a "
+	          "signal or '--timeout', or starts again by 'system_reset' with '--on-reboot "
+	          "reset'.") },
 	{ .name = "result",
 	  .type = OPT_RESULT,
 	  .group = GROUP_RUN,

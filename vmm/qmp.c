@@ -10,8 +10,9 @@
 #include <time.h>
 
 const char *const qmp_status_names[] = {
-	[QMP_PRELAUNCH] = "prelaunch", [QMP_RUNNING] = "running",   [QMP_PAUSED] = "paused",
-	[QMP_IO_ERROR] = "io-error",   [QMP_SHUTDOWN] = "shutdown",
+	[QMP_PRELAUNCH] = "prelaunch", [QMP_RUNNING] = "running",
+	[QMP_PAUSED] = "paused",       [QMP_IO_ERROR] = "io-error",
+	[QMP_SHUTDOWN] = "shutdown",   [QMP_PANICKED] = "guest-panicked",
 };
 
 _Static_assert(ARRAY_SIZE(qmp_status_names) == QMP_N_STATUSES, "every status has a name");
@@ -234,11 +235,23 @@ void qmp_powerdown(struct qmp *q)
 	tell(q, "POWERDOWN", NULL);
 }
 
-void qmp_panicked(struct qmp *q, bool ends)
+void qmp_panicked(struct qmp *q, const char *action)
 {
 	if (!q->sessions)
 		return; /* nor is there a seed for JSON objects */
-	tell(q, "GUEST_PANICKED", json_pack("{s:s}", "action", ends ? "poweroff" : "run"));
+	tell(q, "GUEST_PANICKED", json_pack("{s:s}", "action", action));
+}
+
+/* An event of the guest's or a client's doing. */
+static void tell_reason(struct qmp *q, const char *event, bool guest, const char *reason)
+{
+	if (q->sessions)
+		tell(q, event, json_pack("{s:b, s:s}", "guest", guest, "reason", reason));
+}
+
+void qmp_reset(struct qmp *q, bool guest, const char *reason)
+{
+	tell_reason(q, "RESET", guest, reason);
 }
 
 void qmp_disk_failed(struct qmp *q, const struct qmp_disk_error *f)
@@ -257,8 +270,6 @@ void qmp_disk_failed(struct qmp *q, const struct qmp_disk_error *f)
 
 void qmp_ended(struct qmp *q, bool guest, const char *reason)
 {
-	if (!q->sessions)
-		return;
-	tell(q, "SHUTDOWN", json_pack("{s:b, s:s}", "guest", guest, "reason", reason));
+	tell_reason(q, "SHUTDOWN", guest, reason);
 	end_waits(q, QMP_WAIT_NOT);
 }

@@ -24,6 +24,7 @@ enum qmp_status {
 	QMP_PAUSED,
 	QMP_IO_ERROR, /* paused, as a disk cannot write */
 	QMP_SHUTDOWN,
+	QMP_PANICKED,
 	QMP_N_STATUSES
 };
 
@@ -39,7 +40,8 @@ struct qmp_vm_ops {
 	bool (*stop)(void *vm); /* false: qmp_stopped() follows, or the VM ends */
 	bool (*cont)(void *vm); /* false: qmp_resumed() follows, or the VM ends */
 	void (*powerdown)(void *vm); /* presses the button; qmp_powerdown() follows at once */
-	void (*end)(void *vm, enum qmp_end how); /* qmp_ended() follows, if it was not called */
+	void (*end)(void *vm, enum qmp_end how); /* qmp_ended() follows, if it was not called; or
+	                                          * qmp_reset(), if the VM is one that resets */
 	pid_t (*cpu_thread)(void *vm, unsigned cpu); /* of config.cpus */
 	uint64_t (*disk_bytes)(void *vm, unsigned disk); /* of config.n_disks */
 	int (*disk_error)(void *vm, unsigned disk); /* errno that has stopped the VM; 0: none */
@@ -172,10 +174,18 @@ void qmp_powerdown(struct qmp *q);
 
 /**
  * qmp_panicked() - The guest says that it panicked
- * @q:    Server; zeroed: does nothing
- * @ends: The VM ends with it, rather than going on for now
+ * @q:      Server; zeroed: does nothing
+ * @action: What the VM does about it, in QEMU's words: "run", "pause" or "poweroff"
  */
-void qmp_panicked(struct qmp *q, bool ends);
+void qmp_panicked(struct qmp *q, const char *action);
+
+/**
+ * qmp_reset() - The machine has been reset
+ * @q:      Server; zeroed: does nothing
+ * @guest:  It was the guest's doing
+ * @reason: In QEMU's words: "guest-reset", "host-qmp-system-reset"
+ */
+void qmp_reset(struct qmp *q, bool guest, const char *reason);
 
 /* What the host has refused a disk. */
 struct qmp_disk_error {

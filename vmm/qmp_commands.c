@@ -65,6 +65,9 @@ json_t *qmp_commands_stop(struct qmp_call *c)
 
 json_t *qmp_commands_cont(struct qmp_call *c)
 {
+	if (status(c) == QMP_PANICKED)
+		return qmp_call_fail(c, QMP_GENERIC_ERROR,
+		                     "Resetting the Virtual Machine is required");
 	return c->qmp->ops->cont(c->qmp->vm) ? json_object() : qmp_call_wait(c, QMP_WAIT_CONT);
 }
 
@@ -82,8 +85,13 @@ static json_t *end(struct qmp_call *c, enum qmp_end how)
 	return ends_already ? json_object() : qmp_call_wait(c, QMP_WAIT_END);
 }
 
+/* The answer does not wait for a machine to be reset: the event RESET tells. */
 json_t *qmp_commands_reset(struct qmp_call *c)
 {
+	if (c->qmp->cfg->on_reboot == ON_REBOOT_RESET) {
+		c->qmp->ops->end(c->qmp->vm, QMP_END_RESET);
+		return json_object();
+	}
 	return end(c, QMP_END_RESET);
 }
 

@@ -121,6 +121,36 @@ static void on_timeout(void *arg)
 	               (struct stop){ .reason = STOP_TIMEOUT, .status = STATUS_TIMEOUT });
 }
 
+/* The guest has reset itself, or a client of old wants it: a reboot, unless its last words say
+ * more. */
+static void on_reset_asked(void *arg)
+{
+	struct machine *m = arg;
+
+	if (m->chips.panic_watch.panicked)
+		ending_request(&m->run.ending,
+		               (struct stop){ .reason = STOP_PANIC, .status = STATUS_PANIC });
+	else if (m->cfg->on_reboot == ON_REBOOT_RESET)
+		reset_begin(m);
+	else
+		ending_decide(&m->run.ending, (struct stop){ .reason = STOP_REBOOT });
+}
+
+/* Whoever has asked for the end gets it; else the VM stands still. */
+static void on_crashed(void *arg)
+{
+	struct machine *m = arg;
+
+	if (m->run.asked_by != 0) {
+		ending_decide(&m->run.ending,
+		              (struct stop){ .reason = STOP_PANIC, .status = STATUS_PANIC });
+		return;
+	}
+	log_warn("the guest panicked; it stands still for whoever wants to look");
+	timer_arm_ms(&m->run.grace, 0);
+	monitor_crashed(m);
+}
+
 /* A kernel with panic=0 halts for ever instead of the reset that ends the VM. */
 static void on_panicked(void *arg)
 {
@@ -180,11 +210,16 @@ int run_init(struct machine *m, struct err *e)
 {
 	const struct ending_calls calls = {
 		.begin = on_ending,
+		.reset = on_reset_asked,
+		.crashed = on_crashed,
 		.panicked = on_panicked,
 		.arg = m,
 	};
 	int r = ending_init(&m->run.ending, &m->loop, &calls, e);
 
+	m->run.ending.hears_crash = m->cfg->on_panic == ON_PANIC_PAUSE;
+	m->run.ending.hears_reset =
+	        m->cfg->on_reboot == ON_REBOOT_RESET || m->run.ending.hears_crash;
 	if (r == 0 && m->cfg->timeout_ms > 0)
 		r = timer_init(&m->run.timeout, &m->loop, on_timeout, m, e);
 	if (r == 0)

@@ -29,8 +29,12 @@
 #define BY_FILTER 1 /* SYS_SECCOMP of the kernel; the C library does not name it */
 
 static const char *const role_names[] = {
-	[SECCOMP_MAIN] = "main",           [SECCOMP_VCPU] = "vcpu",           [SECCOMP_IO] = "io",
-	[SECCOMP_CARETAKER] = "caretaker", [SECCOMP_CONNECTOR] = "connector",
+	[SECCOMP_MAIN] = "main",
+	[SECCOMP_VCPU] = "vcpu",
+	[SECCOMP_IO] = "io",
+	[SECCOMP_CARETAKER] = "caretaker",
+	[SECCOMP_CONNECTOR] = "connector",
+	[SECCOMP_VCPU_RESET] = "vcpu",
 };
 
 _Static_assert(ARRAY_SIZE(role_names) == SECCOMP_N_ROLES, "every role has a name");
@@ -51,7 +55,7 @@ static void thread_name(unsigned data, char ret[16])
 {
 	const unsigned role = TRAP_ROLE(data);
 
-	if (role == SECCOMP_VCPU)
+	if (role == SECCOMP_VCPU || role == SECCOMP_VCPU_RESET)
 		snprintf(ret, 16, "vcpu%u", TRAP_INDEX(data));
 	else
 		snprintf(ret, 16, "%s", role < SECCOMP_N_ROLES ? role_names[role] : "?");

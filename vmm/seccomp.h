@@ -27,6 +27,7 @@ enum seccomp_role {
 	SECCOMP_IO,
 	SECCOMP_CARETAKER, /* a process of its own, without a voice: it just dies */
 	SECCOMP_CONNECTOR, /* the same */
+	SECCOMP_VCPU_RESET, /* a vCPU of a machine that can be reset */
 	SECCOMP_N_ROLES
 };
 

@@ -141,6 +141,12 @@ void slots_window_changed(struct machine *m)
 			virtio_console_resized(m->slot[i].console);
 }
 
+void slots_reset(struct machine *m)
+{
+	for (unsigned i = 0; i < m->n_slots; i++)
+		virtio_mmio_reset(&m->slot[i].window);
+}
+
 void slots_destroy(struct machine *m)
 {
 	/* The last one may be half-built, in a slot that is not counted. */

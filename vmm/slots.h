@@ -33,4 +33,12 @@ void slots_window_changed(struct machine *m);
  */
 void slots_destroy(struct machine *m);
 
+/**
+ * slots_reset() - Reset every device, as its driver could
+ * @m: Its devices complete; no vCPU runs
+ *
+ * Context: main thread; waits for requests of disks that are in flight.
+ */
+void slots_reset(struct machine *m);
+
 #endif /* VMM_SLOTS_H */

@@ -136,10 +136,10 @@ static bool run_guest(struct vcpu *c)
 {
 	for (;;) {
 		if (ioctl(c->fd, KVM_RUN, 0) == 0) {
+			/* Kicked while serving the exit, KVM_RUN ends the instruction and comes
+			 * back: whoever looks at the vCPU, or resets it, finds it between two. */
 			if (!dispatch(c))
 				return false;
-			if (__atomic_load_n(&c->run->immediate_exit, __ATOMIC_RELAXED))
-				return true; /* kicked while serving the exit */
 		} else if (errno == EINTR) {
 			counter_add(&c->interrupted, 1);
 			return true;
@@ -183,7 +183,7 @@ static void begin(struct vcpu *c)
 	snprintf(name, sizeof(name), "vcpu%u", c->index);
 	c->tid = gettid();
 	prctl(PR_SET_NAME, name); /* pthread_setname_np() from outside would open a file of /proc */
-	r = seccomp_enter(SECCOMP_VCPU, c->index, s->filter);
+	r = seccomp_enter(s->reset ? SECCOMP_VCPU_RESET : SECCOMP_VCPU, c->index, s->filter);
 	if (r == 0)
 		warm_up(c);
 	pthread_mutex_lock(&s->lock);
@@ -206,17 +206,30 @@ static void park(struct vcpus *s)
 	s->parked--;
 }
 
+/* With the lock, which is not held meanwhile. */
+static void reset(struct vcpus *s)
+{
+	pthread_mutex_unlock(&s->lock);
+	s->reset(s->arg);
+	pthread_mutex_lock(&s->lock);
+	for (unsigned i = 0; i < s->n; i++)
+		s->cpu[i].unable = false;
+	s->resetting = false;
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *c = arg;
 	struct vcpus *s = c->set;
 	const uint64_t one = 1;
-	bool able = true, paused;
+	bool able, paused;
 
 	begin(c);
 	pthread_mutex_lock(&s->lock);
 	while (s->want != VCPUS_STOPPING) {
-		if (s->want == VCPUS_PARKED || !able) {
+		if (s->resetting && c->index == 0)
+			reset(s);
+		if (s->want == VCPUS_PARKED || c->unable) {
 			park(s);
 			continue;
 		}
@@ -228,6 +241,7 @@ static void *vcpu_thread(void *arg)
 			excuse_pause(c);
 		able = run_guest(c);
 		pthread_mutex_lock(&s->lock);
+		c->unable = !able;
 	}
 	if (--s->alive == 0 && write(s->done_fd, &one, sizeof(one)) < 0)
 		log_error("cannot tell that the vCPUs have ended: %s", strerror(errno));
@@ -311,9 +325,17 @@ bool vcpus_are_parked(struct vcpus *s)
 	bool parked;
 
 	pthread_mutex_lock(&s->lock);
-	parked = s->want == VCPUS_PARKED && s->parked == s->alive;
+	parked = s->want == VCPUS_PARKED && s->parked == s->alive && !s->resetting;
 	pthread_mutex_unlock(&s->lock);
 	return parked;
+}
+
+void vcpus_reset(struct vcpus *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->resetting = true;
+	pthread_cond_broadcast(&s->change);
+	pthread_mutex_unlock(&s->lock);
 }
 
 void vcpus_resume(struct vcpus *s)

@@ -32,6 +32,7 @@ struct vcpu {
 	/* Counted by the thread since the start: exits by KVM_EXIT_*, the others, and how often a
 	 * signal brought it out of the guest. */
 	uint64_t exits[VCPU_REASONS], other_exits, interrupted;
+	bool unable; /* [lock of the set] cannot run any more, unless it is reset */
 };
 
 /* What a vCPU found that ends the VM. */
@@ -52,6 +53,7 @@ struct vcpus {
 	const struct gmem *mem;
 	void (*ended)(void *arg, enum vcpu_end why); /* on a vCPU thread */
 	void *arg;
+	void (*reset)(void *arg); /* on the first vCPU's thread, all parked; NULL: is never reset */
 	pthread_mutex_t lock;
 	pthread_cond_t change; /* of @want */
 	enum { VCPUS_PARKED, VCPUS_RUNNING, VCPUS_STOPPING } want; /* [lock] */
@@ -60,6 +62,7 @@ struct vcpus {
 	int refused; /* [lock] 0, or the -errno of a filter */
 	unsigned alive; /* [lock] threads that have not ended */
 	unsigned parked; /* [lock] threads that wait for a change of @want */
+	bool resetting; /* [lock] @reset is to be called, or is at work */
 	int done_fd; /* eventfd, written by the last thread that ends */
 	int parked_fd; /* eventfd, written by the last thread that parks */
 };
@@ -71,7 +74,7 @@ struct vcpus {
  * @n:    vCPUs, 1 or more
  * @e:    Says what KVM refuses
  *
- * The caller then sets pio, mmio, mem, ended and arg, and gives each fd its registers.
+ * The caller then sets pio, mmio, mem, ended, arg and reset, and gives each fd its registers.
  * Context: set-up.
  * Return:  0, or -errno; vcpus_fini() is fine in both cases.
  */
@@ -122,6 +125,16 @@ bool vcpus_are_parked(struct vcpus *s);
  * Context: main thread.
  */
 void vcpus_resume(struct vcpus *s);
+
+/**
+ * vcpus_reset() - Have s->reset called, on the thread of the first vCPU
+ * @s: All parked
+ *
+ * Does not wait: vcpus_are_parked() again, and s->parked_fd tells, when it has returned. Then
+ * every vCPU is able to run.
+ * Context: main thread.
+ */
+void vcpus_reset(struct vcpus *s);
 
 /**
  * vcpus_paused() - The whole process was stopped for a while (SIGSTOP, SIGTSTP): excuse the guest

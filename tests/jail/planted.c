@@ -3,12 +3,12 @@
  * Usage: planted ROLE CALL [bare|raw|log]
  *        planted --list
  * Enters the jail as vmm does, then makes one system call from a thread of ROLE (main, vcpu, io,
- * caretaker): what a guest could do that has taken this thread over. CALL is a name of the list
- * below. With 'bare' there are no filters of system calls, only the layers around them: status 0
- * then says that the call failed all the same, 1 that it did something. With 'raw' standard input
- * is a terminal, which is made raw before. With 'log' the jail only logs. Status 0: the call was
- * let through (or, bare, failed). 125: it was refused, and standard error says so. 77: 'bare' and
- * the host does not give the layers.
+ * caretaker, connector, vcpu-reset): what a guest could do that has taken this thread over. CALL is
+ * a name of the list below. With 'bare' there are no filters of system calls, only the layers
+ * around them: status 0 then says that the call failed all the same, 1 that it did something. With
+ * 'raw' standard input is a terminal, which is made raw before. With 'log' the jail only logs.
+ * Status 0: the call was let through (or, bare, failed). 125: it was refused, and standard error
+ * says so. 77: 'bare' and the host does not give the layers.
  */
 #include "vmm/jail.h"
 #include "vmm/log.h"
@@ -117,8 +117,12 @@ static const struct planted {
 };
 
 static const char *const roles[] = {
-	[SECCOMP_MAIN] = "main",           [SECCOMP_VCPU] = "vcpu",           [SECCOMP_IO] = "io",
-	[SECCOMP_CARETAKER] = "caretaker", [SECCOMP_CONNECTOR] = "connector",
+	[SECCOMP_MAIN] = "main",
+	[SECCOMP_VCPU] = "vcpu",
+	[SECCOMP_IO] = "io",
+	[SECCOMP_CARETAKER] = "caretaker",
+	[SECCOMP_CONNECTOR] = "connector",
+	[SECCOMP_VCPU_RESET] = "vcpu-reset",
 };
 
 struct thread {

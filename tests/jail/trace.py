@@ -54,8 +54,8 @@ def thread_of(comm):
     return "main" if comm == "vmm" else None
 
 
-def calls_after_filter(path):
-    """(role, call, arguments, pid) of each call of a filtered thread."""
+def calls_after_filter(path, resets):
+    """(role, call, arguments, pid) of each call of a filtered thread. @resets: vCPUs have the table for that."""
     filtered = set()
     with open(path, encoding="ascii", errors="replace") as lines:
         for line in lines:
@@ -67,7 +67,10 @@ def calls_after_filter(path):
                 filtered.add(pid)
             elif pid in filtered and thread_of(comm):
                 inner = rest.split(")")[0].split(" <unfinished")[0]
-                yield thread_of(comm), call, [int(n, 0) for n in NUMBER.findall(inner)], int(pid)
+                role = thread_of(comm)
+                if role == "vcpu" and resets:
+                    role = "vcpu-reset"
+                yield role, call, [int(n, 0) for n in NUMBER.findall(inner)], int(pid)
 
 
 def fits(row, args, pid, own_pid=0x7ffffffe):
@@ -84,12 +87,16 @@ class Runs:
     """VMs under strace, one after the other."""
 
     def __init__(self, vmm, guests, work):
-        self.vmm, self.guests, self.work, self.traces = vmm, guests, work, []
+        self.vmm, self.guests, self.work = vmm, guests, work
+        self.traces = []  # paths
+        self.resetting = set()  # those of machines that can be reset
 
     def start(self, guest, *options, refuse=None, **files):
         """Begin a run; `files` are those of Popen, `refuse` is a call that the host does not have."""
         trace = os.path.join(self.work, f"trace{len(self.traces)}")
         self.traces.append(trace)
+        if "--on-reboot" in options:
+            self.resetting.add(trace)
         files.setdefault("stdin", subprocess.DEVNULL)
         files.setdefault("stdout", subprocess.DEVNULL)
         inject = ["-e", f"inject={refuse}:error=ENOSYS"] if refuse else []
@@ -145,6 +152,18 @@ def run_smp(runs):
 
 def run_crash(runs):
     return runs.finish(runs.start("end", "--append", "by=triple"), 255)
+
+
+def run_reset(runs):
+    disk = os.path.join(runs.work, "count")
+    with open(disk, "wb") as file:
+        file.truncate(65536)
+    return runs.finish(runs.start("reboot", "--append", "times=2 cpus=2 by=reset", "--cpus", "2", "--disk", disk,
+                                  "--on-reboot", "reset"), 0)
+
+
+def run_crash_of_machine_that_resets(runs):
+    return runs.finish(runs.start("end", "--append", "by=triple", "--on-reboot", "reset"), 255)
 
 
 def run_timeout(runs):
@@ -207,8 +226,8 @@ def run_signals(runs):
     return None
 
 
-def run_stopped(runs):
-    process = runs.start("end", "--append", "by=halt", "--grace", "0")
+def run_stopped(runs, *options):
+    process = runs.start("end", "--append", "by=halt", "--grace", "0", *options)
     pid = runs.vmm_pid(runs.traces[-1])
     for number in (signal.SIGSTOP, signal.SIGCONT, signal.SIGTERM):
         os.kill(pid, number)
@@ -216,8 +235,13 @@ def run_stopped(runs):
     return runs.finish(process, -signal.SIGTERM)
 
 
-RUNS = [run_disk, run_disk_without_io_uring, run_smp, run_crash, run_timeout, run_pipe, run_socket, run_terminal,
-        run_killed_on_terminal, run_signals, run_stopped]
+def run_stopped_with_reset(runs):
+    return run_stopped(runs, "--on-reboot", "reset")
+
+
+RUNS = [run_disk, run_disk_without_io_uring, run_smp, run_crash, run_reset, run_crash_of_machine_that_resets,
+        run_timeout, run_pipe, run_socket, run_terminal, run_killed_on_terminal, run_signals, run_stopped,
+        run_stopped_with_reset]
 
 
 class Verdicts:
@@ -249,7 +273,7 @@ def main():
             verdicts.tell("traced: " + run.__name__[4:].replace("_", " "), [problem] if problem else [])
         strange, used = set(), set()
         for trace in runs.traces:
-            for role, call, args, pid in calls_after_filter(trace):
+            for role, call, args, pid in calls_after_filter(trace, trace in runs.resetting):
                 fitting = [r for r in rows if (r.thread, r.call) == (role, call) and fits(r, args, pid)]
                 used.update(r.text for r in fitting)
                 if not fitting:

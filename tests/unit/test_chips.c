@@ -205,6 +205,16 @@ START_TEST(power_read_part_of_events_takes_none)
 }
 END_TEST
 
+START_TEST(power_reset_forgets_the_button)
+{
+	power_button_press(&power);
+
+	power_reset(&power);
+
+	ck_assert_uint_eq(power_bus_ops.read(&power, POWER_REG_EVENTS, 4), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("chips");
@@ -225,6 +235,7 @@ int main(void)
 	tcase_add_test(tc, power_write_wake_status_leaves_it_clear);
 	tcase_add_test(tc, power_button_press_raises_event_once);
 	tcase_add_test(tc, power_read_part_of_events_takes_none);
+	tcase_add_test(tc, power_reset_forgets_the_button);
 	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

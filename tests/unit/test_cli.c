@@ -608,15 +608,16 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	want = json_pack("{s:n, s:b, s:b, s:[], s:b, s:s, s:[], s:[], s:b, s:n, s:[{s:s, s:b, s:b, "
 	                 "s:n, s:n, s:s}], s:[], "
 	                 "s:i, s:s, s:s, s:n, s:s, "
-	                 "s:s, s:f, s:i, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n, "
+	                 "s:s, s:f, s:i, s:s, s:s, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n, "
 	                 "s:[{s:{s:i}}]}",
 	                 "pidfile", "daemonize", 0, "exit-with-parent", 0, "control", "paused", 0,
 	                 "kernel", "k\xef\xbf\xbd", "initrd", "append", "no-default-cmdline", 0,
 	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "werror",
 	                 "serial", "S", "net", "cpus", 1, "memory", "1G", "cpu", "host", "name",
-	                 "serial", "stdio", "escape", "^a", "timeout", 0.25, "grace", 30, "result",
-	                 "fd", 3, "log", "log-level", "warn", "jail", "on", "user", "console",
-	                 "none", "vsock", "port", "a", "fd", 4);
+	                 "serial", "stdio", "escape", "^a", "timeout", 0.25, "grace", 30,
+	                 "on-reboot", "exit", "on-panic", "exit", "result", "fd", 3, "log",
+	                 "log-level", "warn", "jail", "on", "user", "console", "none", "vsock",
+	                 "port", "a", "fd", 4);
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(all, want));
 	json_decref(all);

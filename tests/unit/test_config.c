@@ -104,6 +104,7 @@ static const struct {
 	{ { GOOD, .disk = { { .path = "a", .werror = WERROR_STOP } }, .n_disks = 1 },
 	  "'werror=stop' needs a '--control'" },
 	{ { GOOD, .paused = true }, "'--paused' needs a '--control'" },
+	{ { GOOD, .on_panic = ON_PANIC_PAUSE }, "'--on-panic pause' needs a '--control'" },
 	{ { GOOD, .control = { { .path = "c" }, { .path = "c" } }, .n_control = 2 },
 	  "as --control and as --control" },
 	{ { GOOD, .control = { { .path = "k" } }, .n_control = 1 },

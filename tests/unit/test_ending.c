@@ -6,7 +6,7 @@
 struct told {
 	struct loop loop;
 	struct ending ending;
-	unsigned begun, panicked;
+	unsigned begun, panicked, reset, crashed;
 };
 
 static struct told t;
@@ -27,9 +27,31 @@ static void on_panicked(void *arg)
 	loop_stop(&told->loop);
 }
 
+static void on_reset(void *arg)
+{
+	struct told *told = arg;
+
+	told->reset++;
+	loop_stop(&told->loop);
+}
+
+static void on_crashed(void *arg)
+{
+	struct told *told = arg;
+
+	told->crashed++;
+	loop_stop(&told->loop);
+}
+
 static void setup(void)
 {
-	const struct ending_calls calls = { on_begin, on_panicked, &t };
+	const struct ending_calls calls = {
+		.begin = on_begin,
+		.reset = on_reset,
+		.crashed = on_crashed,
+		.panicked = on_panicked,
+		.arg = &t,
+	};
 	struct err e = { 0 };
 
 	t = (struct told){ 0 };
@@ -108,6 +130,65 @@ START_TEST(note_panic_with_request_only_begins_the_end)
 }
 END_TEST
 
+START_TEST(reset_that_is_listened_for_ends_nothing)
+{
+	t.ending.hears_reset = true;
+	ending_request_reset(&t.ending);
+	deliver();
+
+	ck_assert_uint_eq(t.reset, 1);
+	ck_assert_uint_eq(t.begun, 0);
+	ck_assert_int_eq(ending_get(&t.ending).reason, STOP_NONE);
+}
+END_TEST
+
+START_TEST(panic_that_is_listened_for_ends_nothing)
+{
+	t.ending.hears_reset = t.ending.hears_crash = true;
+	ending_note_panic(&t.ending);
+	ending_request_reset(&t.ending);
+	deliver();
+
+	ck_assert_uint_eq(t.crashed, 1);
+	ck_assert_uint_eq(t.reset, 0);
+	ck_assert_int_eq(ending_get(&t.ending).reason, STOP_NONE);
+}
+END_TEST
+
+START_TEST(panic_is_not_listened_for_by_who_wants_resets)
+{
+	t.ending.hears_reset = true;
+	ending_note_panic(&t.ending);
+	ending_request_reset(&t.ending);
+	deliver();
+
+	ck_assert_int_eq(ending_get(&t.ending).reason, STOP_PANIC);
+	ck_assert_uint_eq(t.reset, 0);
+}
+END_TEST
+
+START_TEST(forget_makes_the_next_reset_a_reboot)
+{
+	ending_note_panic(&t.ending);
+	deliver();
+	ending_forget(&t.ending);
+	ending_request_reset(&t.ending);
+
+	ck_assert_int_eq(ending_get(&t.ending).reason, STOP_REBOOT);
+}
+END_TEST
+
+START_TEST(decide_ends_whoever_listens)
+{
+	t.ending.hears_reset = t.ending.hears_crash = true;
+	ending_decide(&t.ending, (struct stop){ .reason = STOP_REBOOT });
+	deliver();
+
+	ck_assert_uint_eq(t.begun, 1);
+	ck_assert_int_eq(ending_get(&t.ending).reason, STOP_REBOOT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ending");
@@ -116,6 +197,11 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, request_first_one_is_believed);
 	tcase_add_test(tc, get_without_request_is_none);
+	tcase_add_test(tc, reset_that_is_listened_for_ends_nothing);
+	tcase_add_test(tc, panic_that_is_listened_for_ends_nothing);
+	tcase_add_test(tc, panic_is_not_listened_for_by_who_wants_resets);
+	tcase_add_test(tc, forget_makes_the_next_reset_a_reboot);
+	tcase_add_test(tc, decide_ends_whoever_listens);
 	tcase_add_test(tc, reset_without_panic_is_a_reboot);
 	tcase_add_test(tc, reset_after_panic_is_a_panic);
 	tcase_add_test(tc, note_panic_tells_the_main_thread_once);

@@ -4,6 +4,7 @@
 #include "vmm/num.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define LOW_SIZE  (4 * MiB)
 #define HIGH_BASE (4 * GiB)
@@ -111,6 +112,67 @@ START_TEST(fini_of_zeroed_and_finished_memory_is_fine)
 }
 END_TEST
 
+START_TEST(restore_brings_back_what_was_kept_and_clears_the_rest)
+{
+	struct gmem m;
+
+	two_regions(&m);
+	ck_assert_int_eq(gmem_keep_begin(&m, NULL), 0);
+	m.region[0].host[5000] = 1;
+	m.region[1].host[HIGH_SIZE - 1] = 2;
+	ck_assert_int_eq(gmem_keep_end(&m, NULL), 0);
+	ck_assert_uint_eq(m.region[0].host[5000], 1);
+	memset(m.region[0].host, 0xff, LOW_SIZE);
+	memset(m.region[1].host, 0xff, HIGH_SIZE);
+
+	ck_assert_int_eq(gmem_restore(&m), 0);
+
+	ck_assert_uint_eq(m.region[0].host[5000], 1);
+	ck_assert_uint_eq(m.region[0].host[5001], 0);
+	ck_assert_uint_eq(m.region[0].host[0], 0);
+	ck_assert_uint_eq(m.region[0].host[LOW_SIZE - 1], 0);
+	ck_assert_uint_eq(m.region[1].host[HIGH_SIZE - 1], 2);
+	ck_assert_uint_eq(m.region[1].host[0], 0);
+	gmem_fini(&m);
+}
+END_TEST
+
+START_TEST(restore_brings_back_a_second_time)
+{
+	struct gmem m;
+
+	two_regions(&m);
+	ck_assert_int_eq(gmem_keep_begin(&m, NULL), 0);
+	m.region[0].host[0] = 1;
+	ck_assert_int_eq(gmem_keep_end(&m, NULL), 0);
+	m.region[0].host[0] = 2;
+	ck_assert_int_eq(gmem_restore(&m), 0);
+	m.region[0].host[0] = 3;
+
+	ck_assert_int_eq(gmem_restore(&m), 0);
+
+	ck_assert_uint_eq(m.region[0].host[0], 1);
+	gmem_fini(&m);
+}
+END_TEST
+
+START_TEST(keep_begin_half_done_is_given_back)
+{
+	struct gmem m;
+	int next;
+
+	two_regions(&m);
+	next = dup(STDIN_FILENO);
+	close(next);
+	ck_assert_int_eq(gmem_keep_begin(&m, NULL), 0);
+
+	gmem_fini(&m);
+
+	ck_assert_int_eq(dup(STDIN_FILENO), next);
+	close(next);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("gmem");
@@ -119,6 +181,9 @@ int main(void)
 	tcase_add_test(tc, add_aligned_region_begins_on_a_huge_page_of_zeros);
 	tcase_add_loop_test(tc, add_bad_region_is_refused_in_words, 0, ARRAY_SIZE(refused));
 	tcase_add_test(tc, add_third_region_is_refused);
+	tcase_add_test(tc, restore_brings_back_what_was_kept_and_clears_the_rest);
+	tcase_add_test(tc, restore_brings_back_a_second_time);
+	tcase_add_test(tc, keep_begin_half_done_is_given_back);
 	tcase_add_loop_test(tc, span_lies_in_one_region_or_is_refused, 0, ARRAY_SIZE(spans));
 	tcase_add_test(tc, fini_of_zeroed_and_finished_memory_is_fine);
 	suite_add_tcase(s, tc);

@@ -259,13 +259,40 @@ START_TEST(ended_vm_answers_whoever_waits)
 }
 END_TEST
 
+START_TEST(reset_of_machine_that_resets_is_answered_at_once)
+{
+	rig.cfg.on_reboot = ON_REBOOT_RESET;
+	expect(&session, "{'execute':'system_reset'}", OK);
+	ck_assert_int_eq(rig.ends, 1 << QMP_END_RESET);
+
+	qmp_reset(&rig.qmp, false, "host-qmp-system-reset");
+
+	expect(&session, "",
+	       EVENT("\"RESET\", \"data\": {\"guest\": false, \"reason\": "
+	             "\"host-qmp-system-reset\"}"));
+}
+END_TEST
+
+START_TEST(cont_of_panicked_guest_is_refused)
+{
+	rig.status = QMP_PANICKED;
+
+	expect(&session, "{'execute':'cont'}",
+	       ERROR("GenericError", "Resetting the Virtual Machine is required"));
+	ck_assert_uint_eq(rig.conts, 0);
+	expect(&session, "{'execute':'query-status'}",
+	       "{\"return\": {\"status\": \"guest-panicked\", \"singlestep\": false, "
+	       "\"running\": false}}\r\n");
+}
+END_TEST
+
 START_TEST(event_before_negotiation_is_not_told)
 {
 	struct qmp_session s;
 
 	qmp_session_init(&s, &rig.qmp);
 
-	qmp_panicked(&rig.qmp, false);
+	qmp_panicked(&rig.qmp, "run");
 
 	expect(&s, "", GREETING);
 	expect(&session, "", EVENT("\"GUEST_PANICKED\", \"data\": {\"action\": \"run\"}"));
@@ -491,6 +518,8 @@ static TCase *tell_case(void)
 	tcase_add_test(t, stop_is_answered_when_the_vm_stands_still);
 	tcase_add_test(t, cont_is_answered_when_the_vm_runs);
 	tcase_add_test(t, ended_vm_answers_whoever_waits);
+	tcase_add_test(t, reset_of_machine_that_resets_is_answered_at_once);
+	tcase_add_test(t, cont_of_panicked_guest_is_refused);
 	tcase_add_test(t, event_before_negotiation_is_not_told);
 	tcase_add_test(t, event_for_client_that_never_reads_ends_it);
 	tcase_add_test(t, fini_waiting_session_is_fine);

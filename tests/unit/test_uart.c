@@ -416,6 +416,29 @@ START_TEST(second_cause_raises_its_own_edge)
 }
 END_TEST
 
+START_TEST(reset_puts_every_register_back)
+{
+	uint8_t fresh[UART_REGISTERS];
+
+	for (unsigned reg = 0; reg < UART_REGISTERS; reg++)
+		fresh[reg] = in(reg);
+	out(UART_IER, IER_ALL);
+	out(UART_FCR, UART_FCR_ENABLE_FIFO);
+	out(UART_MCR, UART_MCR_LOOP);
+	out(UART_TX, 'x');
+	out(UART_SCR, 0x5a);
+	out(UART_LCR, UART_LCR_DLAB);
+	out(UART_DLL, 7);
+
+	uart_reset(&u);
+
+	for (unsigned reg = 0; reg < UART_REGISTERS; reg++)
+		ck_assert_uint_eq(in(reg), fresh[reg]);
+	out(UART_LCR, UART_LCR_DLAB);
+	ck_assert_uint_eq(in(UART_DLL), 1);
+}
+END_TEST
+
 static void add_all(TCase *tc)
 {
 	tcase_add_test(tc, write_thr_sends_byte);
@@ -440,6 +463,7 @@ static void add_all(TCase *tc)
 	tcase_add_test(tc, loopback_over_capacity_is_an_overrun);
 	tcase_add_loop_test(tc, read_msr_follows_mcr_in_loopback, 0, ARRAY_SIZE(modem));
 	tcase_add_test(tc, second_cause_raises_its_own_edge);
+	tcase_add_test(tc, reset_puts_every_register_back);
 }
 
 int main(void)

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/arch.h"
+#include "vmm/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+/*
+ * KVM has no reset. What a vCPU is like after one is therefore read from it before its first
+ * instruction, and written back. Nothing here has to know what each register is reset to, nor which
+ * of them this host's KVM has.
+ */
+
+#define MSRS_MAX 512 /* some 150 with Linux 6.18 */
+
+#define MSR_TSC       0x10
+#define MSR_DEBUGCTL  0x1d9
+#define MSR_MTRR_VAR  0x200 /* 8 pairs of base and mask */
+#define MSR_MTRR_64K  0x250
+#define MSR_MTRR_16K  0x258 /* and the next */
+#define MSR_MTRR_4K   0x268 /* 8 of them */
+#define MSR_MTRR_TYPE 0x2ff
+
+/* What KVM_GET_MSR_INDEX_LIST may leave out, as runs of numbers. */
+static const struct {
+	uint32_t first, n;
+} more_msrs[] = {
+	{ MSR_DEBUGCTL, 1 }, { MSR_MTRR_VAR, 16 }, { MSR_MTRR_64K, 1 },
+	{ MSR_MTRR_16K, 2 }, { MSR_MTRR_4K, 8 },   { MSR_MTRR_TYPE, 1 },
+};
+
+/* KVM_GET_NESTED_STATE of a vCPU that has no guest of its own: the header alone. */
+union nested {
+	struct kvm_nested_state head;
+	uint8_t room[sizeof(struct kvm_nested_state)];
+};
+
+struct vcpu_state {
+	union nested nested;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	struct kvm_xsave xsave;
+	struct kvm_xcrs xcrs;
+	struct kvm_debugregs debugregs;
+	struct kvm_lapic_state lapic;
+	struct kvm_vcpu_events events;
+	struct kvm_mp_state mp;
+	bool has[16]; /* which of the rows of parts[] KVM knows */
+};
+
+struct arch_reset {
+	struct kvm_irqchip irqchip[3];
+	unsigned n_msrs;
+	struct kvm_msr_entry msr[MSRS_MAX]; /* the same in every vCPU */
+	unsigned n_vcpus;
+	struct vcpu_state vcpu[];
+};
+
+/*
+ * The parts of a vCPU in the order in which they are written: out of a nested guest first; the
+ * LAPIC after its base address, which is one of the sregs, and after the mode of its timer's MSR.
+ */
+static const struct part {
+	size_t offset; /* in struct vcpu_state */
+	unsigned long get, set;
+	const char *name;
+	bool optional;
+} parts[] = {
+#define PART(field, what, ...)                                                                     \
+	{                                                                                          \
+		offsetof(struct vcpu_state, field), KVM_GET_##what, KVM_SET_##what,                \
+		        "KVM_SET_" #what, __VA_ARGS__                                              \
+	}
+	PART(nested, NESTED_STATE, true), PART(sregs, SREGS, false),
+	PART(regs, REGS, false),          PART(xsave, XSAVE, true),
+	PART(xcrs, XCRS, true),           PART(debugregs, DEBUGREGS, true),
+	PART(lapic, LAPIC, false),        PART(events, VCPU_EVENTS, false),
+	PART(mp, MP_STATE, false),
+#undef PART
+};
+
+_Static_assert(ARRAY_SIZE(parts) <= ARRAY_SIZE(((struct vcpu_state *)0)->has), "one for each part");
+
+static const uint32_t irqchips[] = { KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE,
+	                             KVM_IRQCHIP_IOAPIC };
+
+/* Read one MSR of a new vCPU, if KVM lets us. */
+static void save_msr(struct arch_reset *s, int vcpu_fd, uint32_t index)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} one = { .head.nmsrs = 1, .entry.index = index };
+
+	if (s->n_msrs == MSRS_MAX || ioctl(vcpu_fd, KVM_GET_MSRS, &one) != 1)
+		return;
+	/* To KVM a time stamp counter of 0 means the VM's common time, whatever it is by now. */
+	if (index == MSR_TSC)
+		one.entry.data = 0;
+	s->msr[s->n_msrs++] = one.entry;
+}
+
+static int save_msrs(struct arch_reset *s, int kvm_fd, int vcpu_fd, struct err *e)
+{
+	struct {
+		struct kvm_msr_list head;
+		uint32_t index[MSRS_MAX];
+	} list = { .head.nmsrs = MSRS_MAX };
+
+	if (ioctl(kvm_fd, KVM_GET_MSR_INDEX_LIST, &list) < 0)
+		return err_errno(e, errno, "KVM does not list its MSRs (KVM_GET_MSR_INDEX_LIST)");
+	for (unsigned i = 0; i < list.head.nmsrs; i++)
+		save_msr(s, vcpu_fd, list.index[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(more_msrs); i++)
+		for (uint32_t n = 0; n < more_msrs[i].n; n++)
+			save_msr(s, vcpu_fd, more_msrs[i].first + n);
+	return 0;
+}
+
+static int save_vcpu(struct vcpu_state *v, int vcpu_fd, struct err *e)
+{
+	v->nested.head.size = sizeof(v->nested);
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
+		v->has[i] = ioctl(vcpu_fd, parts[i].get, (uint8_t *)v + parts[i].offset) >= 0;
+		if (!v->has[i] && !parts[i].optional)
+			return err_errno(e, errno,
+			                 "KVM does not tell what '--on-reboot reset' has to put "
+			                 "back (the counterpart of %s)",
+			                 parts[i].name);
+	}
+	return 0;
+}
+
+int arch_reset_save(struct arch_reset **ret, const struct arch_reset_fds *fds, struct err *e)
+{
+	struct arch_reset *s = calloc(1, sizeof(*s) + fds->n_vcpus * sizeof(s->vcpu[0]));
+	int r = 0;
+
+	if (!s)
+		return err_errno(e, ENOMEM, "cannot keep the state of %u vCPUs", fds->n_vcpus);
+	s->n_vcpus = fds->n_vcpus;
+	for (unsigned i = 0; i < ARRAY_SIZE(irqchips) && r == 0; i++) {
+		s->irqchip[i].chip_id = irqchips[i];
+		if (ioctl(fds->vm, KVM_GET_IRQCHIP, &s->irqchip[i]) < 0)
+			r = err_errno(e, errno,
+			              "KVM does not tell what '--on-reboot reset' has to put back "
+			              "(KVM_GET_IRQCHIP)");
+	}
+	if (r == 0)
+		r = save_msrs(s, fds->kvm, fds->vcpu(fds->arg, 0), e);
+	for (unsigned i = 0; i < s->n_vcpus && r == 0; i++)
+		r = save_vcpu(&s->vcpu[i], fds->vcpu(fds->arg, i), e);
+	if (r < 0)
+		free(s);
+	else
+		*ret = s;
+	return r;
+}
+
+void arch_reset_free(struct arch_reset *s)
+{
+	free(s);
+}
+
+/* What KVM refuses now it has refused to the guest too, so it is as it was. */
+static void restore_msrs(const struct arch_reset *s, int vcpu_fd)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} one = { .head.nmsrs = 1 };
+
+	for (unsigned i = 0; i < s->n_msrs; i++) {
+		one.entry = s->msr[i];
+		if (ioctl(vcpu_fd, KVM_SET_MSRS, &one) != 1)
+			log_debug("reset: KVM refuses MSR 0x%x", one.entry.index);
+	}
+}
+
+static int restore_vcpu(const struct arch_reset *s, unsigned index, int vcpu_fd)
+{
+	const struct vcpu_state *v = &s->vcpu[index];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (parts[i].set == KVM_SET_LAPIC)
+			restore_msrs(s, vcpu_fd);
+		if (v->has[i] &&
+		    ioctl(vcpu_fd, parts[i].set, (const uint8_t *)v + parts[i].offset) < 0) {
+			const int error = errno;
+
+			log_error("reset: vCPU %u: %s: %s", index, parts[i].name, strerror(error));
+			return -error;
+		}
+	}
+	return 0;
+}
+
+int arch_reset_restore(const struct arch_reset *s, const struct arch_reset_fds *fds)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < s->n_vcpus && r == 0; i++)
+		r = restore_vcpu(s, i, fds->vcpu(fds->arg, i));
+	for (unsigned i = 0; i < ARRAY_SIZE(irqchips) && r == 0; i++) {
+		if (ioctl(fds->vm, KVM_SET_IRQCHIP, &s->irqchip[i]) < 0) {
+			r = -errno;
+			log_error("reset: KVM_SET_IRQCHIP: %s", strerror(-r));
+		}
+	}
+	return r;
+}
