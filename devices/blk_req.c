@@ -8,6 +8,8 @@
 struct pool_map {
 	struct blk_req req[BLK_REQ_MAX];
 	struct iovec big[BLK_REQ_MAX][BLK_REQ_BIG];
+	/* Aligned to what O_DIRECT may want. */
+	_Alignas(4096) uint8_t bounce[BLK_REQ_BOUNCE];
 	uint8_t zeroes[1 << 20]; /* only ever read: the kernel keeps one page for all of it */
 };
 
@@ -74,6 +76,11 @@ void blk_req_pool_clear(struct blk_pool *p)
 void *blk_req_pool_zeroes(const struct blk_pool *p)
 {
 	return ((struct pool_map *)p->map)->zeroes;
+}
+
+void *blk_req_pool_bounce(const struct blk_pool *p)
+{
+	return ((struct pool_map *)p->map)->bounce;
 }
 
 void blk_req_list_add(struct blk_list *l, struct blk_req *rq)

@@ -107,6 +107,16 @@ void blk_req_pool_clear(struct blk_pool *p);
  */
 void *blk_req_pool_zeroes(const struct blk_pool *p);
 
+#define BLK_REQ_BOUNCE (64U << 10) /* bytes */
+
+/**
+ * blk_req_pool_bounce() - BLK_REQ_BOUNCE bytes for one operation that guest memory does not suit
+ * @p: Pool
+ *
+ * Return: Their address, aligned to a page.
+ */
+void *blk_req_pool_bounce(const struct blk_pool *p);
+
 /**
  * blk_req_list_add() - Put a request behind the others
  * @l:  List; zeroed is empty

@@ -224,10 +224,51 @@ static bool better_here(const struct blk_work *w, const struct blk_io *io)
 	return w->no_workers || (w->alone && io->op == BLK_IO_WRITE && !io->durable);
 }
 
+/*
+ * Whether O_DIRECT takes a piece as it lies in memory. Drivers may use buffers of any alignment,
+ * whatever the size of blocks; Linux's have 512 bytes, which is enough on most hosts.
+ */
+static bool lies_well(const struct blk_work *w, const struct blk_io *io)
+{
+	uintptr_t bits = 0;
+
+	for (unsigned i = 0; w->disk->direct && i < io->n; i++)
+		bits |= (uintptr_t)io->v[i].iov_base | io->v[i].iov_len;
+	return bits == 0 || bits % w->disk->mem_align == 0;
+}
+
+/* Do the beginning of a piece by way of aligned memory of ours. Returns as blk_io_run(). */
+static ssize_t run_bounced(struct blk_work *w, const struct blk_req *rq)
+{
+	struct iovec v = {
+		.iov_base = blk_req_pool_bounce(&w->pool),
+		.iov_len = min_u64(rq->io.len, BLK_REQ_BOUNCE),
+	};
+	struct blk_io io = rq->io;
+	struct iov_cur guest = { .v = rq->v, .n = rq->n, .left = rq->io.len };
+	ssize_t n;
+
+	if (!w->bounced)
+		log_info("%s: its driver's buffers are not aligned to %u bytes, which 'direct' "
+		         "needs: they are copied",
+		         w->label, w->disk->mem_align);
+	w->bounced = true;
+	io.v = &v;
+	io.n = 1;
+	io.len = v.iov_len;
+	if (io.op == BLK_IO_WRITE && iov_read(&guest, v.iov_base, v.iov_len) < 0)
+		return -EIO;
+	n = blk_io_run(&io);
+	if (n > 0 && io.op == BLK_IO_READ && iov_write(&guest, v.iov_base, (size_t)n) < 0)
+		return -EIO;
+	return n;
+}
+
 static void launch(struct blk_work *w, struct blk_req *rq)
 {
 	w->bytes += rq->io.len;
-	if (!w->ring.uring || better_here(w, &rq->io) || blk_ring_queue(&w->ring, &rq->io, rq) < 0)
+	if (!w->ring.uring || better_here(w, &rq->io) || !lies_well(w, &rq->io) ||
+	    blk_ring_queue(&w->ring, &rq->io, rq) < 0)
 		blk_req_list_add(&w->todo, rq);
 }
 
@@ -376,7 +417,8 @@ static void do_here(struct blk_work *w)
 			blk_req_copy_in(rq, NULL, used);
 			next_piece(w, rq);
 		} else {
-			ssize_t n = blk_io_run(&rq->io);
+			ssize_t n =
+			        lies_well(w, &rq->io) ? blk_io_run(&rq->io) : run_bounced(w, rq);
 
 			used = cost(&rq->io, n);
 			end_piece(w, rq, n);

@@ -49,6 +49,7 @@ struct blk_work {
 	bool can_hold; /* somebody hears of a held request, and may have it tried again */
 	enum config_werror werror;
 	bool no_workers; /* the kernel has no threads for the ring: what needs one is for us */
+	bool bounced; /* the guest's buffers do not suit O_DIRECT: said once */
 	bool zero_by_hand; /* the host's file system cannot zero a range */
 	struct log_limit io_errors;
 	void (*answer)(struct blk_work *w,

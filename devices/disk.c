@@ -2,11 +2,10 @@
 #include "devices/disk.h"
 
 #include "devices/blk_io.h"
+#include "devices/disk_lock.h"
 #include "vmm/log.h"
 #include "vmm/num.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -52,83 +51,6 @@ static int check_kind(const char *path, const struct stat *st, struct err *e)
 	}
 }
 
-/*
- * Whether a descriptor of another process (or of this one) carries a lock that ours met. The
- * kernel lists a description's own locks in fdinfo: "lock: 1: OFDLCK ADVISORY WRITE -1 fe:00:INO
- * 0 EOF". The device number there is not st_dev on every file system, so the descriptor itself is
- * looked at too.
- */
-static bool fd_holds(const char *pid, const char *fd, const struct stat *st, bool readonly)
-{
-	char path[sizeof("/proc//fdinfo/") + 2UL * NAME_MAX], line[256], inode[32];
-	struct stat other;
-	bool found = false;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%s/fdinfo/%s", pid, fd);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	snprintf(inode, sizeof(inode), ":%ju ", (uintmax_t)st->st_ino);
-	while (!found && fgets(line, sizeof(line), f))
-		found = strncmp(line, "lock:", 5) == 0 && strstr(line, inode) &&
-		        (strstr(line, "OFDLCK") || strstr(line, "POSIX")) &&
-		        (!readonly || strstr(line, "WRITE"));
-	fclose(f);
-	snprintf(path, sizeof(path), "/proc/%s/fd/%s", pid, fd);
-	return found && stat(path, &other) == 0 && other.st_dev == st->st_dev &&
-	       other.st_ino == st->st_ino;
-}
-
-static bool process_holds(const char *pid, const struct stat *st, bool readonly)
-{
-	char path[sizeof("/proc//fdinfo") + NAME_MAX];
-	const struct dirent *d;
-	bool found = false;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%s/fdinfo", pid);
-	dir = opendir(path);
-	if (!dir)
-		return false; /* gone, or another user's */
-	while (!found && (d = readdir(dir)))
-		found = isdigit((unsigned char)d->d_name[0]) &&
-		        fd_holds(pid, d->d_name, st, readonly);
-	closedir(dir);
-	return found;
-}
-
-/* The process that keeps us from the lock; 0 if it cannot be found. */
-static pid_t find_holder(const struct stat *st, bool readonly)
-{
-	DIR *dir = opendir("/proc");
-	const struct dirent *d;
-	pid_t pid = 0;
-
-	if (!dir)
-		return 0;
-	while (pid == 0 && (d = readdir(dir)))
-		if (isdigit((unsigned char)d->d_name[0]) && process_holds(d->d_name, st, readonly))
-			pid = (pid_t)strtol(d->d_name, NULL, 10);
-	closedir(dir);
-	return pid;
-}
-
-static int in_use(const char *path, const struct stat *st, bool readonly, struct err *e)
-{
-	pid_t pid = find_holder(st, readonly);
-
-	if (pid == getpid())
-		return err_set(e, EBUSY, "'%s' is given twice; a writable image has one user",
-		               path);
-	if (pid > 0)
-		return err_set(e, EBUSY, "'%s' is in use by process %d", path, (int)pid);
-	if (S_ISBLK(st->st_mode))
-		return err_set(e, EBUSY,
-		               "'%s' is in use: mounted, part of a volume, or another VM's", path);
-	return err_set(e, EBUSY, "'%s' is in use by another process", path);
-}
-
 /* Whether the image itself is never written to. */
 static bool only_reads(const struct config_disk *cfg)
 {
@@ -141,7 +63,7 @@ static int open_failed(const struct config_disk *cfg, const struct stat *st, int
 	bool readable = faccessat(AT_FDCWD, cfg->path, R_OK, AT_EACCESS) == 0;
 
 	if (code == EBUSY)
-		return in_use(cfg->path, st, only_reads(cfg), e);
+		return disk_lock_in_use(cfg->path, st, only_reads(cfg), e);
 	if (!only_reads(cfg) && readable && (code == EACCES || code == EPERM || code == EROFS))
 		return err_set(e, code, "cannot open '%s' for writing: %s; add ',ro' to only read",
 		               cfg->path, strerror(code));
@@ -178,6 +100,36 @@ static int open_image(const struct config_disk *cfg, struct stat *st, struct err
 	return r < 0 ? r : fd_take(&fd);
 }
 
+/*
+ * A descriptor of the caller's. Where nothing may be written to the image, the descriptor must not
+ * be able to, or the promise would be ours alone and not the kernel's.
+ */
+static int adopt_image(const struct config_disk *cfg, struct stat *st, struct err *e)
+{
+	const int flags = fcntl(cfg->fd, F_GETFL), mode = flags & O_ACCMODE;
+	int r;
+
+	if (flags < 0 || fstat(cfg->fd, st) < 0)
+		return err_errno(e, errno, "cannot use '%s'", cfg->path);
+	r = check_kind(cfg->path, st, e);
+	if (r < 0)
+		return r;
+	if (only_reads(cfg) && mode != O_RDONLY)
+		return err_set(e, EINVAL, "'%s' is open for writing; with '%s' open it read-only",
+		               cfg->path, cfg->cow ? "cow" : "ro");
+	if (!only_reads(cfg) && mode != O_RDWR)
+		return err_set(e, EINVAL,
+		               "'%s' is not open for reading and writing; add ',ro' to only read",
+		               cfg->path);
+	if (flags & (O_PATH | O_APPEND))
+		return err_set(e, EINVAL, "'%s' is open with %s, which a disk cannot use",
+		               cfg->path, flags & O_PATH ? "O_PATH" : "O_APPEND");
+	if ((flags & O_DIRECT) && !cfg->direct)
+		return err_set(e, EINVAL, "'%s' is open with O_DIRECT; add ',direct'", cfg->path);
+	r = fcntl(cfg->fd, F_SETFD, FD_CLOEXEC);
+	return r < 0 ? err_errno(e, errno, "cannot use '%s'", cfg->path) : cfg->fd;
+}
+
 /* The kernel lets a read-only device be opened for writing, and refuses each write. */
 static int check_writable(const struct config_disk *cfg, int fd, const struct stat *st,
                           struct err *e)
@@ -188,34 +140,6 @@ static int check_writable(const struct config_disk *cfg, int fd, const struct st
 	    !readonly)
 		return 0;
 	return err_set(e, EROFS, "'%s' is a read-only device; add ',ro' to only read", cfg->path);
-}
-
-#define LOCK_TRIES    100
-#define LOCK_PAUSE_US 20000
-
-static int lock_image(const struct config_disk *cfg, int fd, const struct stat *st, struct err *e)
-{
-	struct flock whole = {
-		.l_type = only_reads(cfg) ? F_RDLCK : F_WRLCK,
-		.l_whence = SEEK_SET,
-	};
-
-	/*
-	 * A process that has ended may hold its lock for a moment longer, while the kernel takes
-	 * its io_uring apart; then nobody is seen to hold it.
-	 */
-	for (unsigned tries = 0; tries <= LOCK_TRIES; tries++) {
-		if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
-			return 0;
-		if (errno != EAGAIN && errno != EACCES)
-			break;
-		if (tries == LOCK_TRIES || find_holder(st, only_reads(cfg)) > 0)
-			return in_use(cfg->path, st, only_reads(cfg), e);
-		usleep(LOCK_PAUSE_US);
-	}
-	log_warn("cannot lock '%s' (%s): nothing keeps another process from it", cfg->path,
-	         strerror(errno));
-	return 0;
 }
 
 static bool ends_in(const char *s, const char *suffix)
@@ -293,6 +217,55 @@ static void find_geometry(struct disk *d, const struct stat *st)
 	d->io_opt = ioctl(d->fd, BLKIOOPT, &io_opt) == 0 ? io_opt : 0;
 }
 
+/* Whether a read of @len bytes into memory at @at gets past the checks of O_DIRECT. */
+static bool reads_directly(const struct disk *d, void *at, uint32_t len)
+{
+	return pread(d->fd, at, len, 0) > 0;
+}
+
+/*
+ * What O_DIRECT wants of offsets and of memory, where the kernel does not tell: the smallest block
+ * that can be read. Memory is then aligned to the same.
+ */
+static uint32_t probe_direct(const struct disk *d)
+{
+	_Alignas(BLOCK_MAX) uint8_t block[BLOCK_MAX];
+
+	for (uint32_t size = DISK_SECTOR; size <= BLOCK_MAX; size *= 2)
+		if (reads_directly(d, block, size))
+			return size;
+	return 0;
+}
+
+/* Past the page cache: set up once all else was read. The guest's blocks become the host's. */
+static int go_direct(struct disk *d, struct err *e)
+{
+	struct statx x = { 0 };
+	const int flags = fcntl(d->fd, F_GETFL);
+
+	if (fcntl(d->fd, F_SETFL, flags | O_DIRECT) < 0)
+		return err_set(e, EINVAL,
+		               "'%s': its file system has no O_DIRECT; leave out 'direct'",
+		               d->path);
+	if (statx(d->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &x) < 0 ||
+	    !(x.stx_mask & STATX_DIOALIGN))
+		x.stx_dio_offset_align = x.stx_dio_mem_align = probe_direct(d);
+	if (x.stx_dio_offset_align == 0 || x.stx_dio_offset_align > BLOCK_MAX)
+		return err_set(e, EINVAL, "'%s': O_DIRECT does not work on it; leave out 'direct'",
+		               d->path);
+	d->direct = true;
+	d->mem_align = x.stx_dio_mem_align;
+	d->logical = clamp_block(x.stx_dio_offset_align);
+	if (d->physical < d->logical)
+		d->physical = d->logical;
+	if (d->sectors % (d->logical / DISK_SECTOR) != 0)
+		return err_set(e, EINVAL,
+		               "'%s' is not whole blocks of %u bytes, which 'direct' needs here; "
+		               "pad it: truncate -s %%%u",
+		               d->path, d->logical, d->logical);
+	return 0;
+}
+
 /* Asked behind the end, where there is nothing to lose. A block device says when it is used. */
 static bool can_punch(const struct disk *d, const struct stat *st)
 {
@@ -307,14 +280,14 @@ int disk_open(struct disk *ret, const struct config_disk *cfg, struct err *e)
 	struct stat st;
 	int r;
 
-	fd = open_image(cfg, &st, e);
+	fd = cfg->inherited ? adopt_image(cfg, &st, e) : open_image(cfg, &st, e);
 	if (fd < 0)
 		return fd;
 	d.fd = fd;
 	d.device = S_ISBLK(st.st_mode);
 	r = check_writable(cfg, fd, &st, e);
 	if (r == 0)
-		r = lock_image(cfg, fd, &st, e);
+		r = disk_lock_take(cfg->path, fd, &st, only_reads(cfg), e);
 	if (r == 0)
 		r = check_format(cfg->path, fd, e);
 	if (r == 0)
@@ -323,6 +296,11 @@ int disk_open(struct disk *ret, const struct config_disk *cfg, struct err *e)
 		return r;
 	find_geometry(&d, &st);
 	d.punches = !d.readonly && can_punch(&d, &st);
+	d.dev = st.st_dev;
+	d.ino = st.st_ino;
+	r = cfg->direct ? go_direct(&d, e) : 0;
+	if (r < 0)
+		return r;
 	*ret = d;
 	(void)fd_take(&fd);
 	return 0;
@@ -347,6 +325,11 @@ int disk_resize(const struct disk *d, uint64_t bytes, struct err *e)
 	if (!d->device && ftruncate(d->fd, (off_t)bytes) < 0)
 		return err_errno(e, errno, "cannot resize '%s'", d->path);
 	return 0;
+}
+
+bool disk_clashes(const struct disk *a, const struct disk *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && !(a->readonly && b->readonly);
 }
 
 void disk_close(struct disk *d)

@@ -6,6 +6,7 @@
 #include "vmm/err.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /*
  * Where a disk's sectors are kept: a raw image file or a block device of the host. Offsets and
@@ -23,18 +24,21 @@ struct disk {
 	uint64_t sectors; /* at least 1; set by the disk's thread, atomic */
 	uint32_t logical; /* block size in bytes; power of two, 512 to 4096 */
 	uint32_t physical; /* block size in bytes; power of two, at least @logical */
+	bool direct; /* past the host's page cache */
+	uint32_t mem_align; /* of @direct: what addresses and lengths in memory are multiples of */
+	dev_t dev; /* identity of the file */
+	ino_t ino;
 	uint32_t io_min, io_opt; /* preferred request sizes in bytes; 0: not known */
 };
 
 /**
- * disk_open() - Open, lock and measure an image or a block device
+ * disk_open() - Open or adopt, lock and measure an image or a block device
  * @ret: Set only on success
  * @cfg: What the user asked for; its strings outlive the disk
  * @e:   Says why not
  *
  * A disk that is written to is locked exclusively, one that is read only or copied on write is
- * shared with other readers: open file description locks, which QEMU heeds too. A file system that
- * has no locks costs a warning.
+ * shared with other readers: see disk_lock.h.
  *
  * The bytes of a raw disk are the guest's, so they never decide alone whether the next start
  * works: an image that begins like a qcow2 (VMDK, ...) is refused if its name says the same, and
@@ -46,6 +50,15 @@ struct disk {
  *          or given twice; what open(2), fstat(2) and the device's ioctls return.
  */
 int disk_open(struct disk *ret, const struct config_disk *cfg, struct err *e) MUST_CHECK;
+
+/**
+ * disk_clashes() - Whether two disks are one image that one of them writes to
+ * @a: Disk
+ * @b: Another
+ *
+ * Locks do not tell, when both are descriptors of one opening.
+ */
+bool disk_clashes(const struct disk *a, const struct disk *b);
 
 /**
  * disk_may_resize() - Judge a new size

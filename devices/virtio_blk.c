@@ -29,6 +29,7 @@ _Static_assert(BLK_REQ_BIG >= VIRTQ_IOV_MAX, "a request has room for every chain
 struct virtio_blk {
 	struct virtio_dev base;
 	struct disk disk;
+	struct virtio_dev_ops ops; /* blk_ops, and the number of queues */
 	struct blk_work work; /* [role: on_dev] */
 	struct virtio_blk_config config; /* what the guest sees, and may scribble on */
 	struct virtio_blk_config constant; /* what it is, but for the cache mode */
@@ -64,6 +65,10 @@ static const char *blk_parse_io(const struct virtio_blk *b, const struct virtio_
 		return "data is not whole sectors";
 	if (!num_inside(hdr->sector, bytes / DISK_SECTOR, b->disk.sectors))
 		return "beyond the end of the disk";
+	/* Such a write would mean to read, change and write a block of which others write the rest;
+	 * the block size tells drivers not to. */
+	if (b->disk.direct && (hdr->sector * DISK_SECTOR | bytes) % b->disk.logical != 0)
+		return "not whole blocks, as a disk that is 'direct' needs";
 	rq->offset = hdr->sector * DISK_SECTOR;
 	rq->op = write ? BLK_WRITE : BLK_READ;
 	rq->status = VIRTIO_BLK_S_OK;
@@ -292,6 +297,8 @@ static int blk_kick(struct virtio_dev *d, uint16_t qi)
 		more = true;
 	if (more)
 		blk_kick_again(&d->queue[qi]);
+	if (d->loop)
+		pace_turn(&d->loop->pace, TURN_REQUESTS - turn);
 	return r < 0 ? r : 0;
 }
 
@@ -344,7 +351,6 @@ static void blk_reset(struct virtio_dev *d)
 static const struct virtio_dev_ops blk_ops = {
 	.name = "blk",
 	.id = VIRTIO_ID_BLOCK,
-	.n_queues = 1,
 	.queue_max = 256,
 	.config_size = sizeof(struct virtio_blk_config),
 	.kick = blk_kick,
@@ -380,6 +386,8 @@ static uint64_t blk_features(const struct config_disk *cfg, const struct virtio_
 	uint64_t features = 1ULL << VIRTIO_BLK_F_SEG_MAX | 1ULL << VIRTIO_BLK_F_BLK_SIZE |
 	                    1ULL << VIRTIO_BLK_F_TOPOLOGY | 1ULL << VIRTIO_BLK_F_FLUSH;
 
+	if (b->constant.num_queues > 1)
+		features |= 1ULL << VIRTIO_BLK_F_MQ;
 	if (cfg->readonly)
 		return features | 1ULL << VIRTIO_BLK_F_RO;
 	if (!cfg->unsafe && !cfg->cow)
@@ -401,6 +409,7 @@ static int blk_open(struct virtio_blk *b, const struct config_disk *cfg, struct 
 	if (r < 0)
 		return r;
 	blk_describe(&b->constant, &b->disk);
+	b->constant.num_queues = (uint16_t)(cfg->queues > 0 ? cfg->queues : 1);
 	b->config = b->constant;
 	return 0;
 }
@@ -430,8 +439,10 @@ int virtio_blk_new(struct virtio_blk **ret, const struct config_disk *cfg, unsig
 		.refused = blk_refused_by_host,
 	};
 	r = blk_open(b, cfg, e);
+	b->ops = blk_ops;
+	b->ops.n_queues = b->constant.num_queues;
 	if (r == 0)
-		r = virtio_dev_init(&b->base, &blk_ops, label, blk_features(cfg, b), &b->config,
+		r = virtio_dev_init(&b->base, &b->ops, label, blk_features(cfg, b), &b->config,
 		                    loop, e);
 	if (r == 0)
 		r = blk_work_init(&b->work, loop, e);
@@ -526,6 +537,11 @@ void virtio_blk_retry(struct virtio_blk *b)
 const struct blk_counters *virtio_blk_counters(const struct virtio_blk *b)
 {
 	return &b->work.count;
+}
+
+bool virtio_blk_clashes(const struct virtio_blk *a, const struct virtio_blk *b)
+{
+	return disk_clashes(&a->disk, &b->disk);
 }
 
 uint64_t virtio_blk_bytes(const struct virtio_blk *b)

@@ -96,6 +96,15 @@ void virtio_blk_retry(struct virtio_blk *b);
 const struct blk_counters *virtio_blk_counters(const struct virtio_blk *b);
 
 /**
+ * virtio_blk_clashes() - Whether two disks are one image that one of them writes to
+ * @a: Device
+ * @b: Another
+ *
+ * Context: set-up.
+ */
+bool virtio_blk_clashes(const struct virtio_blk *a, const struct virtio_blk *b);
+
+/**
  * virtio_blk_bytes() - Size of the disk
  * @b: Device
  *

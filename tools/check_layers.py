@@ -30,7 +30,7 @@ LAYERS = {
     # Lists of system calls that a thread may make, as a filter that it loads.
     "seccomp": (["vmm/seccomp"], ["base", "arch/signal.h"]),
     # How a thread waits for events, and threads that do just that.
-    "loop": (["vmm/loop", "vmm/io_thread", "vmm/timer"], ["base", "seccomp"]),
+    "loop": (["vmm/loop", "vmm/io_thread", "vmm/pace", "vmm/timer"], ["base", "seccomp"]),
     # How a device raises an interrupt: an eventfd.
     "irq": (["vmm/irq"], ["base"]),
     # From a port or an address to a device.
@@ -70,7 +70,7 @@ LAYERS = {
     "arch": (["arch/*"], ["base", "memory", "boot/boot.h"]),
     # The command line: knows options and configuration, makes nothing.
     "cli": (
-        ["vmm/cli", "vmm/options", "vmm/optlist", "vmm/optnet", "vmm/optdir", "vmm/optval",
+        ["vmm/cli", "vmm/options", "vmm/optlist", "vmm/optnet", "vmm/optdir", "vmm/optdisk", "vmm/optval",
          "vmm/help", "vmm/config_json"],
         ["base"],
     ),

@@ -25,6 +25,11 @@ static void claims_add(struct claims *list, const struct claim *claim)
 		list->claim[list->n++] = *claim;
 }
 
+static const char *disk_option(const struct config *c, unsigned disk)
+{
+	return disk == 0 && c->has_root ? "rootfs" : "disk";
+}
+
 /* Collect every file that the configuration names. */
 static void claims_collect(struct claims *list, const struct config *c)
 {
@@ -36,10 +41,11 @@ static void claims_collect(struct claims *list, const struct config *c)
 	for (unsigned i = 0; i < c->n_initrd; i++)
 		claims_add(list, &(struct claim){ "initrd", c->initrd[i], READS });
 	for (unsigned i = 0; i < c->n_disks; i++)
-		claims_add(list,
-		           &(struct claim){
-		                   i == 0 && c->has_root ? "rootfs" : "disk", c->disk[i].path,
-		                   c->disk[i].readonly || c->disk[i].cow ? READS : WRITES_DISK });
+		if (!c->disk[i].inherited)
+			claims_add(list, &(struct claim){ disk_option(c, i), c->disk[i].path,
+			                                  c->disk[i].readonly || c->disk[i].cow
+			                                          ? READS
+			                                          : WRITES_DISK });
 	claims_add(list, &(struct claim){ "rootfs", c->root_dir.path, READS });
 	/* A socket is nobody else's, like a disk: two outputs may share a terminal. */
 	for (unsigned i = 0; i < n_ends; i++)
@@ -79,6 +85,46 @@ int config_check_files(const struct config *c, struct err *e)
 				        "of them writes to it",
 				        list.claim[i].path, list.claim[j].option,
 				        list.claim[i].option);
+	return 0;
+}
+
+/* The option that a disk's descriptor is given to as well, or NULL. */
+static const char *other_use(const struct config *c, unsigned disk)
+{
+	struct config_end end[CONFIG_ENDS_MAX];
+	const unsigned n_ends = config_ends(c, end);
+	const int fd = c->disk[disk].fd;
+
+	for (unsigned i = 0; i < disk; i++)
+		if (c->disk[i].inherited && c->disk[i].fd == fd)
+			return disk_option(c, i);
+	for (unsigned i = 0; i < c->n_nets; i++)
+		if (c->net[i].kind == NET_FD && c->net[i].fd == fd)
+			return "net";
+	for (unsigned i = 0; i < c->n_control; i++)
+		if (!c->control[i].path && c->control[i].fd == fd)
+			return "control";
+	for (unsigned i = 0; i < n_ends; i++)
+		if (end[i].where->kind == WHERE_FD && end[i].where->fd == fd)
+			return end[i].option;
+	return c->result_fd == fd ? "result" : NULL;
+}
+
+static int config_check_disks(const struct config *c, struct err *e)
+{
+	for (unsigned i = 0; i < c->n_disks; i++) {
+		const struct config_disk *d = &c->disk[i];
+		const char *other = d->inherited ? other_use(c, i) : NULL;
+
+		if (other)
+			return err_set(e, EINVAL,
+			               "descriptor %d is given twice, as --%s and as --%s", d->fd,
+			               disk_option(c, i), other);
+		if (d->werror == WERROR_STOP && c->n_control == 0)
+			return err_set(e, EINVAL,
+			               "'werror=stop' needs a '--control': nobody could let the "
+			               "guest go on");
+	}
 	return 0;
 }
 
@@ -197,16 +243,13 @@ int config_check(const struct config *c, struct err *e)
 	if (c->paused && c->n_control == 0)
 		return err_set(e, EINVAL,
 		               "'--paused' needs a '--control': nobody could let the guest run");
-	for (unsigned i = 0; i < c->n_disks; i++)
-		if (c->disk[i].werror == WERROR_STOP && c->n_control == 0)
-			return err_set(e, EINVAL,
-			               "'werror=stop' needs a '--control': nobody could let the "
-			               "guest go on");
 	if (c->on_panic == ON_PANIC_PAUSE && c->n_control == 0)
 		return err_set(e, EINVAL,
 		               "'--on-panic pause' needs a '--control': nobody could look at the "
 		               "guest, nor end it");
-	r = config_check_ends(c, e);
+	r = config_check_disks(c, e);
+	if (r == 0)
+		r = config_check_ends(c, e);
 	if (r == 0)
 		r = config_check_vports(c, e);
 	if (r == 0)

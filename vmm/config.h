@@ -19,6 +19,8 @@
 #define CONFIG_APPEND_MAX  32
 #define CONFIG_CPUS_MAX    64
 #define CONFIG_CONTROL_MAX 4
+#define CONFIG_QUEUES_MAX  16 /* of a disk: VIRTIO_MMIO_QUEUES_MAX */
+#define CONFIG_QUEUES_AUTO 4 /* of a disk, unless asked for */
 #define CONFIG_SERIAL_MAX  20 /* bytes: VIRTIO_BLK_ID_BYTES */
 #define CONFIG_VPORTS_MAX  7 /* VIRTIO_CONSOLE_PORTS_MAX, hvc0 included */
 
@@ -32,11 +34,15 @@ enum config_werror {
 /* One --disk or --rootfs. */
 struct config_disk {
 	char *value; /* owned: the text that the strings below point into */
-	const char *path;
+	const char *path; /* of @inherited: the word "fd=N", for messages */
+	bool inherited; /* the image is the descriptor @fd */
+	int fd;
 	const char *serial; /* NULL: none; at most CONFIG_SERIAL_MAX bytes */
 	bool readonly;
 	bool cow; /* writes go to a temporary file */
 	bool unsafe; /* flushes are given up */
+	bool direct; /* past the page cache of the host */
+	unsigned queues; /* 0: one for each vCPU, up to CONFIG_QUEUES_AUTO */
 	enum config_werror werror;
 };
 

@@ -77,7 +77,12 @@ static json_t *make_one_disk(const struct config_disk *d)
 	};
 	json_t *disk = json_object();
 
-	if (json_object_set_new(disk, "path", jsontext_new(d->path)) == 0 &&
+	if (json_object_set_new(disk, "path", jsontext_new(d->inherited ? NULL : d->path)) == 0 &&
+	    json_object_set_new(disk, "fd", d->inherited ? json_integer(d->fd) : json_null()) ==
+	            0 &&
+	    json_object_set_new(disk, "direct", json_boolean(d->direct)) == 0 &&
+	    json_object_set_new(disk, "queues",
+	                        d->queues ? json_integer(d->queues) : json_null()) == 0 &&
 	    json_object_set_new(disk, "ro", json_boolean(d->readonly)) == 0 &&
 	    json_object_set_new(disk, "cow", json_boolean(d->cow)) == 0 &&
 	    json_object_set_new(disk, "cache", jsontext_new(d->unsafe ? "unsafe" : NULL)) == 0 &&

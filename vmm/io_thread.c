@@ -28,6 +28,7 @@ static void *io_main(void *arg)
 	int r;
 
 	prctl(PR_SET_NAME, "io");
+	pace_init(&t->loop.pace);
 	t->refused = seccomp_enter(SECCOMP_IO, 0, t->filter);
 	sem_post(&t->begun);
 	wait_for(&t->gate);

@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -151,6 +152,10 @@ static const struct jail_rule io_rules[] = {
 	     RARE("not every guest does; mostly in the ring")),
 	RULE(io_uring_enter, .why = "the same, in the disk's ring of restricted operations",
 	     RARE("a host may refuse io_uring")),
+	IF(sched_setscheduler, 1, SCHED_BATCH, INT, "SCHED_BATCH",
+	   .why = "let a vCPU with much to ask for finish", RARE("its requests come one by one")),
+	IF(sched_setscheduler, 1, SCHED_OTHER, INT, "SCHED_OTHER", .why = "as before",
+	   RARE("likewise")),
 	ANY(epoll_wait, "event loop"),
 	ANY(read, "eventfds: the guest has requests, or a vCPU a question"),
 	ANY(write, "eventfds: raise an interrupt; messages"),

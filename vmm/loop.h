@@ -3,6 +3,7 @@
 #define VMM_LOOP_H
 
 #include "vmm/err.h"
+#include "vmm/pace.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -32,6 +33,7 @@ struct loop {
 	bool expected; /* [lock] loop_call() waits for the loop's thread */
 	bool running; /* atomic */
 	bool stop; /* atomic */
+	struct pace pace; /* [role: its thread] of requests served; zeroed: none is kept */
 };
 
 /**

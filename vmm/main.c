@@ -52,7 +52,7 @@ static int run_vm(const struct config *cfg, struct signals *signals, struct serv
 /* What was inherited and not asked for goes before anything of ours is opened. */
 static void shed(const struct config *cfg, const struct signals *signals)
 {
-	int keep[2 + CONFIG_ENDS_MAX + CONFIG_NETS_MAX + CONFIG_CONTROL_MAX] = {
+	int keep[2 + CONFIG_ENDS_MAX + CONFIG_NETS_MAX + CONFIG_CONTROL_MAX + CONFIG_DISKS_MAX] = {
 		cfg->result_fd,
 		signals->source.fd,
 	};
@@ -65,6 +65,9 @@ static void shed(const struct config *cfg, const struct signals *signals)
 
 	for (unsigned i = 0; i < cfg->n_control; i++)
 		keep[n++] = cfg->control[i].fd;
+	for (unsigned i = 0; i < cfg->n_disks; i++)
+		if (cfg->disk[i].inherited)
+			keep[n++] = cfg->disk[i].fd;
 	for (unsigned i = 0; i < cfg->n_nets; i++)
 		if (cfg->net[i].kind == NET_FD)
 			keep[n++] = cfg->net[i].fd;

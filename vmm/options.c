@@ -96,7 +96,7 @@ const struct opt options[] = {
 	  .type = OPT_ROOT,
 	  .group = GROUP_BOOT,
 	  .field = AT(disk),
-	  .arg = "PATH[,KEY...]",
+	  .arg = "PATH|fd=N[,KEY...]",
 	  .help = "root file system: a directory, packed into the guest's RAM; or an image or "
 	          "block "
 	          "device, the first disk, and root=/dev/vda for the kernel",
@@ -120,17 +120,24 @@ const struct opt options[] = {
 	  .field = AT(disk),
 	  .count = AT(n_disks),
 	  .repeat = CONFIG_DISKS_MAX,
-	  .arg = "PATH[,KEY...]",
+	  .arg = "PATH|fd=N[,KEY...]",
 	  .help = "image or block device, a further disk",
 	  .more = MORE(
-	          "Raw contents, a multiple of 512 bytes. Keys: 'ro': neither the guest nor vmm "
+	          "Raw contents, a multiple of 512 bytes. 'fd=N' instead of PATH is an inherited "
+	          "descriptor, open for reading and writing, or with 'ro' and 'cow' for reading "
+	          "only. Keys: 'ro': neither the guest nor vmm "
 	          "can "
 	          "write to it. 'cow': what the guest writes goes to an unnamed temporary file in "
 	          "TMPDIR or /var/tmp and is gone at the end; the image is only read, and several "
 	          "VMs may share it. 'serial=S': up to 20 printable characters, what the guest "
 	          "finds under /dev/disk/by-id. 'cache=unsafe': the guest's flushes are not "
 	          "passed on, so that a crash of the host can cost the file system in it; for "
-	          "images that can be made again. 'werror=report': a write that the host refuses "
+	          "images that can be made again. 'direct': reads and writes go past the host's "
+	          "page "
+	          "cache; the guest sees the block size that this needs, and what its file system "
+	          "does not offer is refused. 'queues=N': 1 to 16, by default one for each vCPU up "
+	          "to 4; one thread serves them all. 'werror=report': a write that the host "
+	          "refuses "
 	          "is an error for the guest; 'werror=stop': the VM is paused, and the write is "
 	          "tried again at the command 'cont' of a --control. If neither is given, want of "
 	          "space pauses the VM if there is a --control, and all else is reported.") },

@@ -3,6 +3,7 @@
 
 #include "vmm/num.h"
 #include "vmm/optdir.h"
+#include "vmm/optdisk.h"
 #include "vmm/optlist.h"
 #include "vmm/optnet.h"
 
@@ -149,101 +150,14 @@ static int set_word(struct config *c, const struct opt *o, const char *value, st
 	return err_set(e, EINVAL, SHOWN " is not one of %s", value, known);
 }
 
-enum { DISK_PATH, DISK_RO, DISK_COW, DISK_SERIAL, DISK_CACHE, DISK_WERROR, DISK_N_KEYS };
-
-static const struct optlist_key disk_keys[] = {
-	[DISK_PATH] = { .name = "path", .takes = OPTLIST_VALUE },
-	[DISK_RO] = { .name = "ro" },
-	[DISK_COW] = { .name = "cow" },
-	[DISK_SERIAL] = { .name = "serial", .takes = OPTLIST_VALUE },
-	[DISK_CACHE] = { .name = "cache", .takes = OPTLIST_VALUE },
-	[DISK_WERROR] = { .name = "werror", .takes = OPTLIST_VALUE },
-};
-
-static int check_serial(const char *serial, struct err *e)
+/* The number of PREFIX "fd=N". */
+static int parse_fd(const char *value, unsigned least, int *ret)
 {
-	size_t len = strlen(serial);
+	uint64_t fd;
 
-	for (const char *s = serial; *s; s++)
-		if (!isgraph((unsigned char)*s))
-			return err_set(e, EINVAL,
-			               "the serial number " SHOWN " is not printable ASCII",
-			               serial);
-	if (len == 0 || len > CONFIG_SERIAL_MAX)
-		return err_set(e, ERANGE,
-		               "the serial number " SHOWN " has %zu characters, not 1 to %u",
-		               serial, len, CONFIG_SERIAL_MAX);
-	return 0;
-}
-
-/* Whether the first item of a disk is "path=..." or "serial=..." rather than the path itself. */
-static bool disk_first_is_key(const char *item)
-{
-	for (unsigned k = 0; k < DISK_N_KEYS; k++) {
-		size_t len = strlen(disk_keys[k].name);
-
-		if (disk_keys[k].takes == OPTLIST_VALUE &&
-		    strncmp(item, disk_keys[k].name, len) == 0 && item[len] == '=')
-			return true;
-	}
-	return false;
-}
-
-/* One key of a disk. */
-static int set_disk_key(struct config_disk *d, int k, const char *value, struct err *e)
-{
-	switch (k) {
-	case DISK_PATH:
-		d->path = value;
-		return 0;
-	case DISK_RO:
-		d->readonly = true;
-		return 0;
-	case DISK_COW:
-		d->cow = true;
-		return 0;
-	case DISK_CACHE:
-		if (strcmp(value, "unsafe") != 0)
-			return err_set(e, EINVAL, "cache=" SHOWN " is not cache=unsafe", value);
-		d->unsafe = true;
-		return 0;
-	case DISK_WERROR:
-		if (strcmp(value, "report") != 0 && strcmp(value, "stop") != 0)
-			return err_set(e, EINVAL, "werror=" SHOWN " is not report or stop", value);
-		d->werror = value[0] == 'r' ? WERROR_REPORT : WERROR_STOP;
-		return 0;
-	default:
-		d->serial = value;
-		return check_serial(value, e);
-	}
-}
-
-/* Take PATH[,ro][,cow][,serial=S][,cache=unsafe] apart; @d->value is the text, cut in place. */
-static int parse_disk(struct config_disk *d, struct err *e)
-{
-	unsigned seen = 0;
-	char *rest = d->value, *item = optlist_next(&rest);
-
-	if (!disk_first_is_key(item)) {
-		d->path = item;
-		seen = 1U << DISK_PATH;
-		item = optlist_next(&rest);
-	}
-	for (; item; item = optlist_next(&rest)) {
-		const char *value = "";
-		int k = optlist_find(disk_keys, DISK_N_KEYS, &seen, item, &value, e);
-
-		int r = k < 0 ? k : set_disk_key(d, k, value, e);
-
-		if (r < 0)
-			return r;
-	}
-	if (!d->path || !*d->path)
-		return err_set(e, EINVAL, "the file name is missing");
-	if (d->readonly && d->cow)
-		return err_set(e, EINVAL,
-		               "'ro' and 'cow' do not go together: with 'cow' the image "
-		               "is only read, and the guest can write");
+	if (num_parse(value + strlen("fd="), &fd) < 0 || fd < least || fd > INT_MAX)
+		return -EINVAL;
+	*ret = (int)fd;
 	return 0;
 }
 
@@ -258,12 +172,9 @@ static int set_disk(struct config *c, const struct opt *o, const char *value, st
 	if (c->n_disks == CONFIG_DISKS_MAX)
 		return err_set(e, E2BIG, "a VM has at most %d disks, the root included",
 		               CONFIG_DISKS_MAX);
-	d.value = strdup(value);
-	r = d.value ? parse_disk(&d, e) : err_set(e, ENOMEM, "no memory for its value");
-	if (r < 0) {
-		free(d.value);
+	r = optdisk_parse(&d, value, e);
+	if (r < 0)
 		return r;
-	}
 	if (o->type == OPT_ROOT) {
 		at = 0;
 		memmove(c->disk + 1, c->disk, c->n_disks * sizeof(c->disk[0]));
@@ -286,17 +197,6 @@ static int set_net(struct config *c, const struct opt *o, const char *value, str
 	if (r == 0)
 		c->net[c->n_nets++] = net;
 	return r;
-}
-
-/* The number of PREFIX "fd=N". */
-static int parse_fd(const char *value, unsigned least, int *ret)
-{
-	uint64_t fd;
-
-	if (num_parse(value + strlen("fd="), &fd) < 0 || fd < least || fd > INT_MAX)
-		return -EINVAL;
-	*ret = (int)fd;
-	return 0;
 }
 
 static const struct optlist_key where_keys[] = {

@@ -33,21 +33,45 @@ static int add_virtio(struct machine *m, struct virtio_dev *dev, struct err *e)
 	return r;
 }
 
+/* Two names or descriptors may be one image. */
+static int check_disk(const struct machine *m, unsigned n, struct err *e)
+{
+	const struct config_disk *disk = m->cfg->disk;
+
+	for (unsigned i = 0; i < n; i++)
+		if (virtio_blk_clashes(m->slot[i].blk, m->slot[n].blk))
+			return err_set(e, EBUSY,
+			               "'%.80s' and '%.80s' are one image; a writable image has "
+			               "one user",
+			               disk[i].path, disk[n].path);
+	return 0;
+}
+
+static int create_disk(struct machine *m, unsigned i, struct err *e)
+{
+	struct config_disk cfg = m->cfg->disk[i];
+	struct virtio_blk **blk = &m->slot[m->n_slots].blk;
+	int r;
+
+	if (cfg.queues == 0)
+		cfg.queues = m->cfg->cpus < CONFIG_QUEUES_AUTO ? m->cfg->cpus : CONFIG_QUEUES_AUTO;
+	r = virtio_blk_new(blk, &cfg, i, &m->io.loop, e);
+	if (r == 0)
+		r = check_disk(m, i, e);
+	if (r < 0)
+		return r;
+	if (m->monitor.disks.fd >= 0)
+		virtio_blk_watch(*blk, m->monitor.disks.fd);
+	return add_virtio(m, virtio_blk_dev(*blk), e);
+}
+
 static int create_disks(struct machine *m, struct err *e)
 {
 	const struct config *cfg = m->cfg;
 	int r = cfg->n_disks > 0 ? io_thread_init(&m->io, e) : 0;
 
-	for (unsigned i = 0; i < cfg->n_disks && r == 0; i++) {
-		struct virtio_blk **blk = &m->slot[m->n_slots].blk;
-
-		r = virtio_blk_new(blk, &cfg->disk[i], i, &m->io.loop, e);
-		if (r < 0)
-			break;
-		if (m->monitor.disks.fd >= 0)
-			virtio_blk_watch(*blk, m->monitor.disks.fd);
-		r = add_virtio(m, virtio_blk_dev(*blk), e);
-	}
+	for (unsigned i = 0; i < cfg->n_disks && r == 0; i++)
+		r = create_disk(m, i, e);
 	return r;
 }
 

@@ -351,6 +351,17 @@ static const struct {
 	{ { "-d", "a,cow,ro" }, EINVAL, "'ro' and 'cow' do not go together" },
 	{ { "-d", "a,cache=none" }, EINVAL, "cache='none' is not cache=unsafe" },
 	{ { "-d", "a,werror=ignore" }, EINVAL, "werror='ignore' is not report or stop" },
+	{ { "-d", "fd=2" }, EINVAL, "'fd=2' is not a descriptor of an image: fd=3 or above" },
+	{ { "-d", "fd=" }, EINVAL, "'fd=' is not a descriptor" },
+	{ { "-d", "fd=3x" }, EINVAL, "'fd=3x' is not a descriptor" },
+	{ { "-d", "a,fd=3" }, EINVAL, "both a file name and 'fd=3'" },
+	{ { "-r", "fd=3,path=a" }, EINVAL, "both a file name and 'fd=3'" },
+	{ { "-d", "fd=3,fd=4" }, EINVAL, "'fd' is given twice" },
+	{ { "-d", "a,direct=on" }, EINVAL, "'direct' takes no value" },
+	{ { "-d", "a,direct,cow" }, EINVAL, "'direct' and 'cow' do not go together" },
+	{ { "-d", "a,queues=0" }, ERANGE, "queues='0' is not a number from 1 to 16" },
+	{ { "-d", "a,queues=17" }, ERANGE, "queues='17' is not a number from 1 to 16" },
+	{ { "-d", "a,queues=two" }, ERANGE, "queues='two' is not a number" },
 	{ { "-d", "a,path=b" }, EINVAL, "'path' is given twice" },
 };
 
@@ -452,6 +463,16 @@ START_TEST(parse_disk_is_taken_apart)
 	ck_assert_str_eq(cfg.disk[0].path, disks[_i].path);
 	ck_assert_pstr_eq(cfg.disk[0].serial, disks[_i].serial);
 	ck_assert(cfg.disk[0].readonly == disks[_i].readonly);
+}
+END_TEST
+
+START_TEST(parse_disk_descriptor_takes_keys)
+{
+	ck_assert_int_eq(PARSE("-k", "k", "-r", "fd=7,direct,queues=3"), 0);
+	ck_assert(cfg.disk[0].inherited && cfg.disk[0].direct && !cfg.disk[0].readonly);
+	ck_assert_int_eq(cfg.disk[0].fd, 7);
+	ck_assert_str_eq(cfg.disk[0].path, "fd=7");
+	ck_assert_uint_eq(cfg.disk[0].queues, 3);
 }
 END_TEST
 
@@ -606,18 +627,18 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	rewind(out);
 	all = json_loadf(out, 0, NULL);
 	want = json_pack("{s:n, s:b, s:b, s:[], s:b, s:s, s:[], s:[], s:b, s:n, s:[{s:s, s:b, s:b, "
-	                 "s:n, s:n, s:s}], s:[], "
+	                 "s:n, s:n, s:s, s:n, s:b, s:n}], s:[], "
 	                 "s:i, s:s, s:s, s:n, s:s, "
 	                 "s:s, s:f, s:i, s:s, s:s, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n, "
 	                 "s:[{s:{s:i}}]}",
 	                 "pidfile", "daemonize", 0, "exit-with-parent", 0, "control", "paused", 0,
 	                 "kernel", "k\xef\xbf\xbd", "initrd", "append", "no-default-cmdline", 0,
 	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "werror",
-	                 "serial", "S", "net", "cpus", 1, "memory", "1G", "cpu", "host", "name",
-	                 "serial", "stdio", "escape", "^a", "timeout", 0.25, "grace", 30,
-	                 "on-reboot", "exit", "on-panic", "exit", "result", "fd", 3, "log",
-	                 "log-level", "warn", "jail", "on", "user", "console", "none", "vsock",
-	                 "port", "a", "fd", 4);
+	                 "serial", "S", "fd", "direct", 0, "queues", "net", "cpus", 1, "memory",
+	                 "1G", "cpu", "host", "name", "serial", "stdio", "escape", "^a", "timeout",
+	                 0.25, "grace", 30, "on-reboot", "exit", "on-panic", "exit", "result", "fd",
+	                 3, "log", "log-level", "warn", "jail", "on", "user", "console", "none",
+	                 "vsock", "port", "a", "fd", 4);
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(all, want));
 	json_decref(all);
@@ -670,6 +691,7 @@ static void add_line_tests(TCase *t)
 	tcase_add_test(t, parse_repeated_options_keep_their_order);
 	tcase_add_test(t, parse_rootfs_after_disks_is_the_first_disk);
 	tcase_add_test(t, parse_rootfs_beyond_the_last_disk_is_refused);
+	tcase_add_test(t, parse_disk_descriptor_takes_keys);
 	tcase_add_test(t, parse_disk_leaves_its_word_alone);
 	tcase_add_test(t, parse_serial_file_may_hold_a_comma);
 	tcase_add_test(t, parse_console_takes_every_place);

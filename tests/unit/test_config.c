@@ -13,7 +13,14 @@
 		.path = (p), .readonly = (ro)                                                      \
 	}
 
+#define DISK_FD(fd_)                                                                               \
+	{                                                                                          \
+		.path = "fd", .inherited = true, .fd = (fd_)                                       \
+	}
+
 static const struct config accepted[] = {
+	{ GOOD, .disk = { DISK_FD(3), DISK_FD(4) }, .n_disks = 2 },
+	{ GOOD, .disk = { DISK_FD(3), DISK("fd", false) }, .n_disks = 2 },
 	{ GOOD },
 	{ .check_host = true, .result_fd = -1 },
 	{ GOOD, .disk = { DISK("a", false), DISK("b", false) }, .n_disks = 2 },
@@ -101,6 +108,24 @@ static const struct {
 	{ { GOOD, .daemonize = true }, "'--daemonize' leaves standard input" },
 	{ { GOOD, .daemonize = true, .exit_with_parent = true }, "'--exit-with-parent'" },
 	{ { GOOD, .log = "l", .pidfile = "l" }, "as --log and as --pidfile" },
+	{ { GOOD, .disk = { DISK_FD(3), DISK_FD(3) }, .n_disks = 2 },
+	  "descriptor 3 is given twice, as --disk and as --disk" },
+	{ { GOOD, .has_root = true, .disk = { DISK_FD(3) }, .n_disks = 1, .net = { { FD(3) } },
+	    .n_nets = 1 },
+	  "as --rootfs and as --net" },
+	{ { GOOD, .disk = { DISK_FD(3) }, .n_disks = 1, .control = { { .fd = 3 } },
+	    .n_control = 1 },
+	  "as --disk and as --control" },
+	{ { GOOD, .disk = { DISK_FD(3) }, .n_disks = 1, .console = { .kind = WHERE_FD, .fd = 3 } },
+	  "as --disk and as --console" },
+	{ { .kernel = "k",
+	    .serial = { .kind = WHERE_FD, .fd = 3 },
+	    .disk = { DISK_FD(3) },
+	    .n_disks = 1,
+	    .result_fd = -1 },
+	  "as --disk and as --serial" },
+	{ { .kernel = "k", .disk = { DISK_FD(3) }, .n_disks = 1, .result_fd = 3 },
+	  "as --disk and as --result" },
 	{ { GOOD, .disk = { { .path = "a", .werror = WERROR_STOP } }, .n_disks = 1 },
 	  "'werror=stop' needs a '--control'" },
 	{ { GOOD, .paused = true }, "'--paused' needs a '--control'" },

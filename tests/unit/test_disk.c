@@ -288,6 +288,107 @@ START_TEST(open_writable_image_keeps_it_as_it_is)
 }
 END_TEST
 
+static int adopt(int flags, const struct config_disk *how)
+{
+	struct config_disk cfg = *how;
+
+	cfg.path = "fd=N";
+	cfg.inherited = true;
+	cfg.fd = open(image, flags);
+	ck_assert_int_ge(cfg.fd, 0);
+	return disk_open(&disk, &cfg, &e);
+}
+
+START_TEST(adopt_descriptor_is_locked_and_not_inherited_further)
+{
+	struct disk other;
+
+	ck_assert_int_eq(adopt(O_RDWR, &(struct config_disk){ 0 }), 0);
+	ck_assert_uint_eq(disk.sectors, IMAGE_BYTES / DISK_SECTOR);
+	ck_assert_int_eq(fcntl(disk.fd, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(open_disk(&other, false), -EBUSY);
+}
+END_TEST
+
+/* Row: how the descriptor is open, what is asked for, and the answer. */
+static const struct {
+	int flags;
+	struct config_disk cfg;
+	int r;
+	const char *names;
+} adopted[] = {
+	{ O_RDONLY, { .readonly = true }, 0, "" },
+	{ O_RDONLY, { .cow = true }, 0, "" },
+	{ O_RDWR, { .cow = true }, -EINVAL, "is open for writing; with 'cow' open it read-only" },
+	{ O_RDWR, { .readonly = true }, -EINVAL, "is open for writing; with 'ro'" },
+	{ O_RDONLY, { 0 }, -EINVAL, "is not open for reading and writing; add ',ro'" },
+	{ O_WRONLY, { 0 }, -EINVAL, "is not open for reading and writing" },
+	{ O_RDWR | O_APPEND, { 0 }, -EINVAL, "open with O_APPEND" },
+	{ O_PATH, { .readonly = true }, -EINVAL, "open with O_PATH" },
+	{ O_RDWR | O_DIRECT, { 0 }, -EINVAL, "open with O_DIRECT; add ',direct'" },
+};
+
+START_TEST(adopt_descriptor_open_in_the_wrong_way_is_refused)
+{
+	e = (struct err){ 0 };
+	ck_assert_int_eq(adopt(adopted[_i].flags, &adopted[_i].cfg), adopted[_i].r);
+	ck_assert_ptr_nonnull(strstr(e.msg, adopted[_i].names));
+}
+END_TEST
+
+START_TEST(adopt_closed_descriptor_is_refused)
+{
+	struct config_disk cfg = { .path = "fd=63", .inherited = true, .fd = 63 };
+
+	ck_assert_int_eq(disk_open(&disk, &cfg, &e), -EBADF);
+	ck_assert_ptr_nonnull(strstr(e.msg, "cannot use 'fd=63': Bad file descriptor"));
+}
+END_TEST
+
+/* One opening has one lock, however many descriptors: the file is compared. */
+START_TEST(clashes_tells_one_image_by_two_descriptors)
+{
+	struct config_disk cfg = { .path = "fd=N", .inherited = true };
+	struct disk other;
+
+	ck_assert_int_eq(adopt(O_RDWR, &(struct config_disk){ 0 }), 0);
+	cfg.fd = dup(disk.fd);
+	ck_assert_int_eq(disk_open(&other, &cfg, &e), 0);
+	ck_assert(disk_clashes(&disk, &other));
+	other.readonly = true;
+	ck_assert(disk_clashes(&disk, &other));
+	disk.readonly = true;
+	ck_assert(!disk_clashes(&disk, &other));
+	disk_close(&other);
+}
+END_TEST
+
+START_TEST(open_twice_by_another_name_is_refused)
+{
+	char name[80];
+	struct disk other;
+
+	snprintf(name, sizeof(name), "%s/a.qcow2", dir);
+	ck_assert_int_eq(_i == 0 ? link(image, name) : symlink(image, name), 0);
+	ck_assert_int_eq(open_disk(&disk, false), 0);
+	ck_assert_int_eq(disk_open(&other, &(struct config_disk){ .path = name }, &e), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(e.msg, "is given twice"));
+}
+END_TEST
+
+START_TEST(open_direct_tells_what_it_needs)
+{
+	struct config_disk cfg = { .path = image, .direct = true };
+
+	ck_assert_int_eq(disk_open(&disk, &cfg, &e), 0);
+	ck_assert(disk.direct);
+	ck_assert_int_eq(fcntl(disk.fd, F_GETFL) & O_DIRECT, O_DIRECT);
+	ck_assert_uint_ge(disk.mem_align, 1);
+	ck_assert_uint_ge(disk.logical, DISK_SECTOR);
+	ck_assert_uint_ge(disk.physical, disk.logical);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("disk");
@@ -313,6 +414,16 @@ int main(void)
 	tcase_add_test(t, close_gives_up_the_lock);
 	tcase_add_test(t, open_for_cow_shares_the_image_and_only_reads);
 	tcase_add_test(t, open_writable_image_keeps_it_as_it_is);
+	suite_add_tcase(s, t);
+	t = tcase_create("adopt");
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, adopt_descriptor_is_locked_and_not_inherited_further);
+	tcase_add_loop_test(t, adopt_descriptor_open_in_the_wrong_way_is_refused, 0,
+	                    ARRAY_SIZE(adopted));
+	tcase_add_test(t, adopt_closed_descriptor_is_refused);
+	tcase_add_test(t, clashes_tells_one_image_by_two_descriptors);
+	tcase_add_loop_test(t, open_twice_by_another_name_is_refused, 0, 2);
+	tcase_add_test(t, open_direct_tells_what_it_needs);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }

@@ -23,12 +23,15 @@
 /* What a test is done with. */
 static const struct kind {
 	const char *name;
-	bool ring, cow;
+	bool ring, cow, direct;
 } kinds[] = {
-	{ "one by one", false, false },
-	{ "io_uring", true, false },
-	{ "one by one, overlay", false, true },
-	{ "io_uring, overlay", true, true },
+	{ "one by one", false, false, false },
+	{ "io_uring", true, false, false },
+	{ "one by one, overlay", false, true, false },
+	{ "io_uring, overlay", true, true, false },
+	/* Whatever the alignment of the buffers. */
+	{ "one by one, direct", false, false, true },
+	{ "io_uring, direct", true, false, true },
 };
 
 static struct blk_rig rig;
@@ -54,7 +57,8 @@ static void tear_down(void)
 static void use(const struct kind *k)
 {
 	blk_rig_stop(&rig);
-	blk_rig_open(&rig, &(struct config_disk){ .cow = k->cow }, k->ring ? &loop : NULL);
+	blk_rig_open(&rig, &(struct config_disk){ .cow = k->cow, .direct = k->direct },
+	             k->ring ? &loop : NULL);
 }
 
 /* A number below @n, the same in every run. */

@@ -184,6 +184,44 @@ START_TEST(reset_forgets_the_request_under_way)
 }
 END_TEST
 
+/* A second ring beside the rig's, on the second queue of its device. */
+START_TEST(kick_of_each_queue_serves_its_own_ring)
+{
+	struct blk_rig second;
+	struct blk_ask first, other;
+
+	blk_rig_stop(&rig);
+	blk_rig_open(&rig, &(struct config_disk){ .queues = 2 }, NULL);
+	ck_assert_uint_eq(rig.dev->ops->n_queues, 2);
+	ck_assert(rig.dev->features >> VIRTIO_BLK_F_MQ & 1);
+	ck_assert_uint_eq(
+	        virtio_dev_config_read(rig.dev, offsetof(struct virtio_blk_config, num_queues), 2),
+	        2);
+	second = rig;
+	second.ring = ring_new(RING_SIZE);
+	ring_start(second.ring, &rig.dev->queue[1].ring);
+	first = blk_rig_ask(&rig, VIRTIO_BLK_T_IN, 1, SECTOR, true);
+	other = blk_rig_ask(&second, VIRTIO_BLK_T_IN, 2, SECTOR, true);
+	virtio_dev_kick(rig.dev, 1);
+	ck_assert_uint_eq(rig.ring->used->idx, 0);
+	blk_rig_expect_used(&second, 0, other.head, SECTOR + 1);
+	blk_rig_serve(&rig);
+	blk_rig_expect_used(&rig, 0, first.head, SECTOR + 1);
+	ck_assert(blk_rig_all_are(first.data, SECTOR, 1));
+	ck_assert(blk_rig_all_are(other.data, SECTOR, 2));
+	blk_rig_stop(&rig);
+	blk_rig_start(&rig, false, NULL);
+	ring_free(second.ring);
+}
+END_TEST
+
+START_TEST(one_queue_is_not_said_to_be_several)
+{
+	ck_assert_uint_eq(rig.dev->ops->n_queues, 1);
+	ck_assert(!(rig.dev->features >> VIRTIO_BLK_F_MQ & 1));
+}
+END_TEST
+
 static void *run_loop(void *loop)
 {
 	return (void *)(intptr_t)loop_run(loop);
@@ -257,5 +295,7 @@ int main(void)
 	tcase_add_test(t, kick_cuts_a_big_request_into_turns);
 	tcase_add_test(t, reset_forgets_the_request_under_way);
 	tcase_add_test(t, kick_on_a_shared_loop_serves_both_disks);
+	tcase_add_test(t, kick_of_each_queue_serves_its_own_ring);
+	tcase_add_test(t, one_queue_is_not_said_to_be_several);
 	return run_suite(s);
 }
