@@ -7,8 +7,7 @@
 /*
  * A virtio-blk driver. do=io: reads, writes and everything beside, serial=S the expected serial
  * number, ro=1 for a read-only disk; the disk begins with "first sector". do=count devices=N: as
- * many disks. do=hostile: rings that no driver would make, each of which must end in
- * DEVICE_NEEDS_RESET and nothing worse, and after each of which the disk works again.
+ * many disks. Rings that no driver would make are the business of hostile.c.
  */
 
 #define SECTOR 512
@@ -164,101 +163,10 @@ static int count(void)
 	return 0;
 }
 
-/* Rings that must break the queue; the comment is what is wrong. */
-static void far_idx(void)
-{
-	queue.avail.idx = QUEUE_SIZE + 1; /* more entries offered than there are */
-}
-
-static void bad_head(void)
-{
-	queue.avail.ring[0] = QUEUE_SIZE; /* no such descriptor */
-}
-
-static void bad_next(void)
-{
-	queue.desc[0].next = QUEUE_SIZE; /* no such descriptor */
-}
-
-static void loop(void)
-{
-	queue.desc[1].next = 0; /* never ends */
-}
-
-static void outside_ram(void)
-{
-	queue.desc[1].addr = 0xd0000000; /* in the gap for devices */
-}
-
-static void wraps(void)
-{
-	queue.desc[1].addr = ~0ULL - 16; /* past the last address */
-}
-
-static void too_long(void)
-{
-	queue.desc[1].len = ~0U; /* more than RAM */
-}
-
-static void wrong_order(void)
-{
-	queue.desc[0].flags |= DESC_WRITE; /* the device's part before the driver's */
-	queue.desc[1].flags &= (uint16_t)~DESC_WRITE;
-}
-
-static void nested(void)
-{
-	static struct desc table[1];
-
-	table[0] = describe(table, sizeof(table), DESC_INDIRECT, 0);
-	queue.desc[0] = describe(table, sizeof(table), DESC_INDIRECT, 0);
-}
-
-static void odd_table(void)
-{
-	queue.desc[0] = describe(copy, 17, DESC_INDIRECT, 0); /* not whole descriptors */
-}
-
-static const struct {
-	const char *name;
-	void (*spoil)(void);
-} rings[] = {
-	{ "index too far", far_idx },           { "head past the table", bad_head },
-	{ "next past the table", bad_next },    { "loop", loop },
-	{ "address outside RAM", outside_ram }, { "address that wraps", wraps },
-	{ "length past RAM", too_long },        { "read after write", wrong_order },
-	{ "nested indirect", nested },          { "odd indirect table", odd_table },
-};
-
-static void hostile_ring(unsigned n)
-{
-	put(rings[n].name);
-	device_start(&disk, ~0ULL);
-	build(queue.desc, VIRTIO_BLK_T_IN, 0, copy, SECTOR);
-	queue.avail.idx = 1;
-	rings[n].spoil();
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	device_write(&disk, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
-	while (!(device_read(&disk, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET))
-		;
-	CHECK(queue.used.idx == 0);
-	CHECK(status == NOT_DONE);
-	device_start(&disk, ~0ULL);
-	CHECK(request(VIRTIO_BLK_T_IN, 0, copy, SECTOR) == VIRTIO_BLK_S_OK);
-	put(": fine\n");
-}
-
-static int hostile(void)
-{
-	for (unsigned n = 0; n < sizeof(rings) / sizeof(rings[0]); n++)
-		hostile_ring(n);
-	return 0;
-}
-
 int main(void)
 {
 	if (arg_is("do", "count"))
 		return count();
 	CHECK(device_find(&disk, VIRTIO_ID_BLOCK, 0));
-	return arg_is("do", "hostile") ? hostile() : io();
+	return io();
 }

@@ -53,15 +53,10 @@ static void set_address(const struct device *d, unsigned reg, const void *at)
 	device_write(d, reg + 4, (uint32_t)((uintptr_t)at >> 32));
 }
 
-void device_start(struct device *d, uint64_t wanted)
+void device_negotiate(struct device *d, uint64_t wanted)
 {
 	uint32_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE;
 
-	device_write(d, VIRTIO_MMIO_STATUS, 0);
-	while (device_read(d, VIRTIO_MMIO_STATUS) != 0)
-		;
-	memset(&queue, 0, sizeof(queue));
-	d->used = 0;
 	device_write(d, VIRTIO_MMIO_STATUS, status);
 	status |= VIRTIO_CONFIG_S_DRIVER;
 	device_write(d, VIRTIO_MMIO_STATUS, status);
@@ -69,6 +64,18 @@ void device_start(struct device *d, uint64_t wanted)
 	status |= VIRTIO_CONFIG_S_FEATURES_OK;
 	device_write(d, VIRTIO_MMIO_STATUS, status);
 	CHECK(device_read(d, VIRTIO_MMIO_STATUS) == status);
+}
+
+void device_start(struct device *d, uint64_t wanted)
+{
+	uint32_t status;
+
+	device_write(d, VIRTIO_MMIO_STATUS, 0);
+	while (device_read(d, VIRTIO_MMIO_STATUS) != 0)
+		;
+	memset(&queue, 0, sizeof(queue));
+	d->used = 0;
+	device_negotiate(d, wanted);
 
 	device_write(d, VIRTIO_MMIO_QUEUE_SEL, 0);
 	CHECK(device_read(d, VIRTIO_MMIO_QUEUE_READY) == 0);
@@ -78,7 +85,7 @@ void device_start(struct device *d, uint64_t wanted)
 	set_address(d, VIRTIO_MMIO_QUEUE_AVAIL_LOW, &queue.avail);
 	set_address(d, VIRTIO_MMIO_QUEUE_USED_LOW, &queue.used);
 	device_write(d, VIRTIO_MMIO_QUEUE_READY, 1);
-	status |= VIRTIO_CONFIG_S_DRIVER_OK;
+	status = device_read(d, VIRTIO_MMIO_STATUS) | VIRTIO_CONFIG_S_DRIVER_OK;
 	device_write(d, VIRTIO_MMIO_STATUS, status);
 	CHECK(device_read(d, VIRTIO_MMIO_STATUS) == status);
 }

@@ -57,6 +57,9 @@ bool device_find(struct device *d, unsigned id, unsigned n);
 uint32_t device_read(const struct device *d, unsigned reg);
 void device_write(const struct device *d, unsigned reg, uint32_t v);
 
+/* Of a device that is reset: negotiate what is offered of @wanted and VIRTIO_F_VERSION_1. */
+void device_negotiate(struct device *d, uint64_t wanted);
+
 /* Reset, negotiate what is offered of @wanted and VIRTIO_F_VERSION_1, set the queue up, go. */
 void device_start(struct device *d, uint64_t wanted);
 

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/kvm/guest/hostile.h"
+
+#include <linux/virtio_ring.h>
+
+/*
+ * Attacks every queue of the devices of one kind=K, in rounds=N. After each attack another device
+ * must work, and the device itself after a reset. Between rounds it waits for a byte on the serial
+ * port, so that somebody can look at the process. Needs a second processor.
+ */
+
+#define PATIENCE   400000 /* looks, some microseconds each: only a failure takes so long */
+#define TRAMPOLINE 0x1000 /* where real mode begins: SIPI vector 1 */
+
+#define ICR_ALL_BUT_SELF 0xc0000
+#define ICR_INIT         0x4500
+#define ICR_STARTUP      0x4600
+
+extern const char ap_begin[], ap_end[];
+
+struct device device;
+const struct role *role;
+struct queue helper_queue __attribute__((aligned(16)));
+uint64_t ram_end;
+uint8_t buffer[BUFFER_SIZE] __attribute__((aligned(16)));
+static volatile unsigned scribbling, resting; /* asked of the second processor; what it does */
+
+static volatile unsigned arrived;
+
+/* The second processor: whatever the device has judged is something else a moment later. */
+void ap_main(unsigned n)
+{
+	static const uint64_t addresses[] = { (uintptr_t)buffer, GAP, ~0ULL - 8, SCRATCH,
+		                              0xc0001000 };
+	uint32_t x = n + 1;
+
+	arrived = 1;
+	for (;;) {
+		struct desc *d = &queue.desc[x >> 8 & (QUEUE_SIZE - 1)];
+
+		resting = !scribbling;
+		if (resting) {
+			__asm__ volatile("pause");
+			continue;
+		}
+		x = x * 1664525 + 1013904223;
+		d->addr = addresses[(x >> 12) % (sizeof(addresses) / sizeof(addresses[0]))];
+		d->len = x >> 4 & 0x1fff;
+		d->flags = x >> 16 & 7;
+		d->next = x >> 20 & (QUEUE_SIZE - 1);
+		queue.avail.ring[x & (QUEUE_SIZE - 1)] = x >> 24 & (QUEUE_SIZE - 1);
+		queue.avail.used_event = (uint16_t)x;
+	}
+}
+
+void scribble(bool on)
+{
+	scribbling = on;
+	while (resting == on)
+		__asm__ volatile("pause");
+}
+
+void describe(unsigned n, uint64_t at, uint32_t len, uint16_t flags, uint16_t next)
+{
+	queue.desc[n] = (struct desc){ at, len, flags, next };
+}
+
+static void set_address(unsigned reg, uint64_t at)
+{
+	device_write(&device, reg, (uint32_t)at);
+	device_write(&device, reg + 4, (uint32_t)(at >> 32));
+}
+
+static void set_queue(uint16_t index, const struct place *p)
+{
+	device_write(&device, VIRTIO_MMIO_QUEUE_SEL, index);
+	device_write(&device, VIRTIO_MMIO_QUEUE_NUM, p->size);
+	set_address(VIRTIO_MMIO_QUEUE_DESC_LOW, p->desc);
+	set_address(VIRTIO_MMIO_QUEUE_AVAIL_LOW, p->avail);
+	set_address(VIRTIO_MMIO_QUEUE_USED_LOW, p->used);
+	device_write(&device, VIRTIO_MMIO_QUEUE_READY, 1);
+}
+
+static struct place in_order(struct queue *q)
+{
+	return (struct place){ QUEUE_SIZE, (uintptr_t)q->desc, (uintptr_t)&q->avail,
+		               (uintptr_t)&q->used };
+}
+
+void let_go(void)
+{
+	device_write(&device, VIRTIO_MMIO_STATUS, 0);
+	CHECK(device_read(&device, VIRTIO_MMIO_STATUS) == 0);
+}
+
+void bring_up(void (*place)(struct place *p))
+{
+	struct place at = in_order(&queue), helper = in_order(&helper_queue);
+
+	let_go();
+	memset(&queue, 0, sizeof(queue));
+	memset(&helper_queue, 0, sizeof(helper_queue));
+	device_negotiate(&device, role->features);
+	if (place)
+		place(&at);
+	set_queue(role->target, &at);
+	if (role->helper >= 0)
+		set_queue((uint16_t)role->helper, &helper);
+	device_write(&device, VIRTIO_MMIO_STATUS,
+	             device_read(&device, VIRTIO_MMIO_STATUS) | VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+static void notify(uint16_t index)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	device_write(&device, VIRTIO_MMIO_QUEUE_NOTIFY, index);
+}
+
+void help(const void *at, uint32_t len)
+{
+	helper_queue.desc[0] = (struct desc){ (uintptr_t)at, len, 0, 0 };
+	__atomic_store_n(&helper_queue.avail.idx, (uint16_t)(helper_queue.avail.idx + 1),
+	                 __ATOMIC_RELEASE);
+	notify((uint16_t)role->helper);
+}
+
+void offer(void)
+{
+	notify(role->target);
+	if (role->trigger)
+		role->trigger();
+}
+
+static bool is_broken(void)
+{
+	return device_read(&device, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
+static bool is_answered(void)
+{
+	return *(volatile uint16_t *)&queue.used.idx != 0;
+}
+
+/* Wait for what is expected of the device. */
+static void await_outcome(const struct attack *a)
+{
+	const unsigned patience = a->expected == ANY ? 20 : PATIENCE;
+	bool broken = false, answered = false;
+
+	for (unsigned n = 0; n < patience && !broken && !answered; n++) {
+		answered = is_answered();
+		broken = is_broken();
+	}
+	CHECK(broken || answered || a->expected == ANY);
+	CHECK(!broken || a->expected != ANSWERED);
+	CHECK(!answered || a->expected != BREAKS);
+	CHECK(!answered || !a->check || a->check());
+}
+
+/* The device under attack is in order, or is made so by a reset. */
+static void must_work(void)
+{
+	bring_up(NULL);
+	role->build();
+	queue.avail.idx = 1;
+	offer();
+	for (unsigned n = 0; n < PATIENCE && !is_answered(); n++)
+		__asm__ volatile("pause");
+	CHECK(is_answered());
+	CHECK(!is_broken());
+}
+
+/* Have another device do some work: entropy, or the disk when that is the one under attack. */
+static void others_must_work(void)
+{
+	const struct device attacked = device;
+	const struct role *was = role;
+	const char *other = role->kind[0] == 'r' ? "blk" : "rng";
+
+	for (role = roles; role->kind[0] != other[0]; role++)
+		;
+	CHECK(device_find(&device, role->id, 0));
+	must_work();
+	let_go();
+	device = attacked;
+	role = was;
+}
+
+static void say(const char *what, const char *end)
+{
+	put(role->name);
+	put(": ");
+	put(what);
+	put(end);
+}
+
+static bool is_word(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+static void run_attacks(const struct attack *list, unsigned n)
+{
+	for (const struct attack *a = list; a < list + n; a++) {
+		if (a->role && !is_word(a->role, role->name))
+			continue;
+		say(a->name, "");
+		bring_up(a->place);
+		if (!a->indirect || device.features >> VIRTIO_RING_F_INDIRECT_DESC & 1) {
+			role->build();
+			queue.avail.idx = 1;
+			if (a->spoil)
+				a->spoil();
+			offer();
+			await_outcome(a);
+			others_must_work();
+		}
+		must_work();
+		put(": fine\n");
+	}
+}
+
+static void run_pokes(void)
+{
+	for (const struct poke *p = pokes; p < pokes + n_pokes; p++) {
+		say(p->name, "");
+		bring_up(NULL);
+		p->poke();
+		others_must_work();
+		must_work();
+		put(": fine\n");
+	}
+}
+
+static void start_second_processor(void)
+{
+	memcpy((void *)TRAMPOLINE, ap_begin, (size_t)(ap_end - ap_begin));
+	irq_init();
+	mmio_write(LAPIC + 0x300, ICR_ALL_BUT_SELF | ICR_INIT);
+	mmio_write(LAPIC + 0x300, ICR_ALL_BUT_SELF | ICR_STARTUP | TRAMPOLINE >> 12);
+	while (!arrived)
+		__asm__ volatile("pause");
+}
+
+static void find_end_of_ram(void)
+{
+	struct range r;
+
+	for (unsigned n = 0; memory_map(n, &r); n++)
+		if (r.ram && r.base <= SCRATCH && r.base + r.size > SCRATCH)
+			ram_end = r.base + r.size;
+	CHECK(ram_end >= SCRATCH + SCRATCH_SIZE);
+}
+
+static void wait_for_byte(void)
+{
+	while (!(inb(PORT_COM1 + 5) & 1)) /* LSR.DR */
+		__asm__ volatile("pause");
+	(void)inb(PORT_COM1);
+}
+
+int main(void)
+{
+	unsigned done = 0;
+
+	find_end_of_ram();
+	start_second_processor();
+	for (unsigned round = 0; round < arg_num("rounds", 1); round++) {
+		for (role = roles; role < roles + n_roles; role++) {
+			if (!arg_is("kind", role->kind))
+				continue;
+			CHECK(device_find(&device, role->id, 0));
+			run_attacks(ring_attacks, n_ring_attacks);
+			run_attacks(kind_attacks, n_kind_attacks);
+			run_pokes();
+			let_go();
+			done++;
+		}
+		put("round over\n");
+		wait_for_byte();
+	}
+	CHECK(done > 0);
+	return 0;
+}
