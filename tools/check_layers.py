@@ -80,7 +80,7 @@ LAYERS = {
     "jail": (["vmm/jail", "vmm/jail_*"], ["base", "seccomp"]),
     # The VM: puts all of the above together.
     "machine": (
-        ["vmm/machine", "vmm/slots", "vmm/payload", "vmm/consoles", "vmm/ports", "vmm/vm", "vmm/vcpu", "vmm/chips", "vmm/monitor", "vmm/run", "vmm/reset",
+        ["vmm/machine", "vmm/command", "vmm/command_archive", "vmm/slots", "vmm/payload", "vmm/consoles", "vmm/ports", "vmm/vm", "vmm/vcpu", "vmm/chips", "vmm/monitor", "vmm/run", "vmm/reset",
          "vmm/check_host"],
         ["base", "memory", "loop", "irq", "bus", "ending", "host", "control", "iov", "virtq",
          "transport", "devices", "boot", "arch", "seccomp", "jail"],

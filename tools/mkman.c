@@ -151,6 +151,7 @@ static int put_head(void)
 	     ".Fl \\-kernel Ar FILE\n"
 	     ".Op Fl \\-rootfs Ar IMAGE\n"
 	     ".Op Ar option ...\n"
+	     ".Op Fl \\- Ar command Op Ar argument ...\n"
 	     ".Nm\n"
 	     ".Fl \\-check\\-host\n"
 	     ".Sh DESCRIPTION\n"

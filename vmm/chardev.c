@@ -475,6 +475,21 @@ static int open_fd(struct chardev *c, int fd, struct err *e)
 	return endpoint_inherit_both(&c->in, &c->out, fd, e);
 }
 
+/* The serial port and a command may both write there: epoll takes a descriptor but once. */
+static int open_stderr(struct chardev *c, struct err *e)
+{
+	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (fd < 0)
+		return err_errno(e, errno, "cannot use standard error");
+	endpoint_inherit(&c->out, fd, O_WRONLY);
+	if (c->out.fd == fd)
+		c->out.owned = true;
+	else
+		close(fd);
+	return 0;
+}
+
 static bool is_pipe(const struct endpoint *ep)
 {
 	struct stat st;
@@ -509,6 +524,19 @@ static int open_ends(struct chardev *c, struct err *e)
 		break;
 	case WHERE_FD:
 		r = open_fd(c, where->fd, e);
+		break;
+	case WHERE_STDERR:
+		r = open_stderr(c, e);
+		break;
+	case WHERE_TERMINAL:
+		terminal_init(&c->terminal, STDIN_FILENO, c->setup.escape, c->setup.caretaker);
+		FALLTHROUGH;
+	case WHERE_STDIN:
+		endpoint_inherit(&c->in, STDIN_FILENO, O_RDONLY);
+		break;
+	case WHERE_STDOUT:
+		endpoint_inherit(&c->out, STDOUT_FILENO, O_WRONLY);
+		c->inherited = STDOUT_FILENO;
 		break;
 	}
 	c->out_is_pipe = is_pipe(&c->out);

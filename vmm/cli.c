@@ -15,6 +15,7 @@ struct walk {
 	char **argv; /* ends with NULL */
 	int next; /* index of the word after the current one */
 	uint64_t seen; /* bit i: options[i] was given */
+	bool serial; /* --serial was */
 	const struct opt *print; /* --help or --version, once met */
 };
 
@@ -86,6 +87,7 @@ static int take_option(struct walk *w, const struct opt *o, const struct spellin
 	w->seen |= bit;
 	if (!o->arg)
 		return take_word(w, o, s, value, e);
+	w->serial |= o->field == offsetof(struct config, serial);
 	if (!value) {
 		r = next_value(w, o, s, &value, e);
 		if (r < 0)
@@ -119,14 +121,31 @@ static int take_short(struct walk *w, const char *word, struct err *e)
 	return take_option(w, o, &letter, word[2] ? word + 2 : NULL, e);
 }
 
+/* All that follows is the command. */
+static int take_command(struct walk *w, struct err *e)
+{
+	struct config *c = w->config;
+
+	c->command = w->argv + w->next;
+	while (w->argv[w->next]) {
+		w->next++;
+		c->n_command++;
+	}
+	if (c->n_command == 0)
+		return err_set(
+		        e, EINVAL,
+		        "no command after '--': leave it out, or say what the guest is to run");
+	if (!w->serial)
+		c->serial.kind = WHERE_STDERR;
+	return 0;
+}
+
 static int take_next(struct walk *w, struct err *e)
 {
 	const char *word = w->argv[w->next++];
 
 	if (strcmp(word, "--") == 0)
-		return err_set(e, EINVAL,
-		               "unexpected word '--': there is no command to give; words for the "
-		               "kernel go into --append");
+		return take_command(w, e);
 	if (strncmp(word, "--", 2) == 0)
 		return take_long(w, word, e);
 	if (word[0] == '-' && word[1])

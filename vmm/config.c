@@ -157,6 +157,7 @@ static int config_check_nets(const struct config *c, struct err *e)
 
 unsigned config_ends(const struct config *c, struct config_end ret[CONFIG_ENDS_MAX])
 {
+	static const struct config_where streams = { .kind = WHERE_STDIO };
 	unsigned n = 0;
 
 	if (c->serial.kind != WHERE_NONE)
@@ -165,6 +166,8 @@ unsigned config_ends(const struct config *c, struct config_end ret[CONFIG_ENDS_M
 		ret[n++] = (struct config_end){ "console", &c->console };
 	for (unsigned i = 0; i < c->n_vports; i++)
 		ret[n++] = (struct config_end){ "port", &c->vport[i].where };
+	if (c->n_command > 0)
+		ret[n++] = (struct config_end){ "", &streams };
 	return n;
 }
 
@@ -173,6 +176,11 @@ static int check_ends(const struct config_end *a, const struct config_end *b, st
 {
 	if (a->where->kind != b->where->kind)
 		return 0;
+	if (a->where->kind == WHERE_STDIO && !b->option[0])
+		return err_set(e, EINVAL,
+		               "standard input and output are the command's: give '--%s' another "
+		               "end than stdio",
+		               a->option);
 	if (a->where->kind == WHERE_STDIO)
 		return err_set(e, EINVAL,
 		               "'--%s stdio' and '--%s stdio' cannot both have the terminal: %s",
@@ -215,6 +223,47 @@ static int config_check_ends(const struct config *c, struct err *e)
 	return r;
 }
 
+/* What is said of a command, and what cannot be together with one. */
+static int check_command(const struct config *c, struct err *e)
+{
+	const char *option = c->n_env > 0    ? "env"
+	                     : c->cwd        ? "cwd"
+	                     : c->guest_user ? "guest-user"
+	                     : c->terminal   ? "terminal"
+	                                     : "no-terminal";
+
+	if (c->check_host)
+		return 0;
+	if (c->n_command == 0 &&
+	    (c->n_env > 0 || c->cwd || c->guest_user || c->terminal || c->no_terminal))
+		return err_set(e, EINVAL,
+		               "'--%s' is for a command: add one at the end, as in '-- make check'",
+		               option);
+	if (c->terminal && c->no_terminal)
+		return err_set(e, EINVAL, "'--terminal' and '--no-terminal' exclude each other");
+	if (c->cwd && c->cwd[0] != '/')
+		return err_set(e, EINVAL, "'--cwd %.80s': a folder of the guest begins with '/'",
+		               c->cwd);
+	for (unsigned i = 0; i < c->n_env; i++)
+		if (c->env[i][0] == '=' || !strchr(c->env[i], '='))
+			return err_set(e, EINVAL, "'--env %.80s' is not NAME=VALUE", c->env[i]);
+	if (c->n_command > 0 && c->no_default_cmdline)
+		return err_set(e, EINVAL,
+		               "a command needs the generated words of the kernel: leave "
+		               "'--no-default-cmdline' out");
+	if (c->n_command > 0 && c->on_reboot == ON_REBOOT_RESET)
+		return err_set(e, EINVAL,
+		               "a command runs once, and ends with the guest: leave '--on-reboot "
+		               "reset' out");
+	for (unsigned i = 0; i < c->n_vports && c->n_command > 0; i++)
+		if (strncmp(c->vport[i].name, "vmm.", 4) == 0)
+			return err_set(e, EINVAL,
+			               "port '%s': with a command, names that begin with 'vmm.' "
+			               "are vmm's own",
+			               c->vport[i].name);
+	return 0;
+}
+
 static int config_check_vports(const struct config *c, struct err *e)
 {
 	for (unsigned i = 1; i < c->n_vports; i++)
@@ -247,7 +296,9 @@ int config_check(const struct config *c, struct err *e)
 		return err_set(e, EINVAL,
 		               "'--on-panic pause' needs a '--control': nobody could look at the "
 		               "guest, nor end it");
-	r = config_check_disks(c, e);
+	r = check_command(c, e);
+	if (r == 0)
+		r = config_check_disks(c, e);
 	if (r == 0)
 		r = config_check_ends(c, e);
 	if (r == 0)

@@ -22,6 +22,7 @@
 #define CONFIG_QUEUES_MAX  16 /* of a disk: VIRTIO_MMIO_QUEUES_MAX */
 #define CONFIG_QUEUES_AUTO 4 /* of a disk, unless asked for */
 #define CONFIG_SERIAL_MAX  20 /* bytes: VIRTIO_BLK_ID_BYTES */
+#define CONFIG_ENV_MAX     32
 #define CONFIG_VPORTS_MAX  7 /* VIRTIO_CONSOLE_PORTS_MAX, hvc0 included */
 
 /* What becomes of a write that the host refuses: --disk werror=. */
@@ -87,6 +88,11 @@ enum config_where_kind {
 	WHERE_UNIX,
 	WHERE_PTY,
 	WHERE_FD,
+	WHERE_STDERR,
+	/* Not on a command line: one end each, of a command's streams. */
+	WHERE_STDIN,
+	WHERE_TERMINAL, /* the same, raw if it is a terminal */
+	WHERE_STDOUT,
 };
 
 /* What becomes of a VM whose guest reboots, or panics: --on-reboot, --on-panic. */
@@ -142,6 +148,13 @@ struct config {
 	unsigned n_vports;
 	struct config_vsock vsock;
 	const char *name; /* NULL: none */
+	char *const *command; /* words after "--" */
+	unsigned n_command; /* 0: no command */
+	const char *env[CONFIG_ENV_MAX]; /* NAME=VALUE */
+	unsigned n_env;
+	const char *cwd; /* NULL: "/" */
+	const char *guest_user; /* NAME|UID[:GID]; NULL: root */
+	bool terminal, no_terminal; /* neither: if standard input and output are one */
 	struct config_control control[CONFIG_CONTROL_MAX];
 	unsigned n_control;
 	bool paused; /* the guest does not run before a client says so */
@@ -187,11 +200,11 @@ int config_check(const struct config *c, struct err *e) MUST_CHECK;
  */
 int config_check_files(const struct config *c, struct err *e) MUST_CHECK;
 
-#define CONFIG_ENDS_MAX (2 + CONFIG_VPORTS_MAX)
+#define CONFIG_ENDS_MAX (3 + CONFIG_VPORTS_MAX)
 
 /* A host's end that the guest's bytes go to. */
 struct config_end {
-	const char *option; /* long name, without dashes */
+	const char *option; /* long name, without dashes; "" for the command's streams */
 	const struct config_where *where;
 };
 

@@ -217,6 +217,12 @@ static json_t *make_end(const struct config_where *where)
 		return jsontext_new("pty");
 	case WHERE_FD:
 		return make_pair("fd", json_integer(where->fd));
+	case WHERE_STDERR:
+		return jsontext_new("stderr");
+	case WHERE_STDIN:
+	case WHERE_TERMINAL:
+	case WHERE_STDOUT:
+		break;
 	}
 	return jsontext_new("none");
 }
@@ -305,6 +311,20 @@ static config_json_maker *const makers[OPT_N_TYPES] = {
 	[OPT_ESCAPE] = make_escape, [OPT_NET] = make_nets,        [OPT_VPORT] = make_vports,
 };
 
+/* The words after "--", which are no option. */
+static json_t *make_command(const struct config *c)
+{
+	json_t *list = json_array();
+	int r = 0;
+
+	for (unsigned i = 0; i < c->n_command; i++)
+		r |= json_array_append_new(list, jsontext_new(c->command[i]));
+	if (r == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
 static json_t *make_all(const struct config *c)
 {
 	json_t *all = json_object();
@@ -318,6 +338,10 @@ static json_t *make_all(const struct config *c)
 			json_decref(all);
 			return NULL;
 		}
+	}
+	if (all && json_object_set_new(all, "command", make_command(c)) < 0) {
+		json_decref(all);
+		return NULL;
 	}
 	return all;
 }

@@ -11,9 +11,12 @@
 
 const struct help_row help_statuses[] = {
 	{ "0", "the guest powered off or rebooted" },
+	{ "0-255", "the command's own, or 128+n if signal n ended it in the guest" },
 	{ "0-255", "the byte that the guest wrote to the exit port 0xf4" },
 	{ "124", "the VM was ended by --timeout" },
 	{ "125", "failure of vmm, its configuration or KVM; a message says why" },
+	{ "126", "the command could not be executed in the guest" },
+	{ "127", "the command was not found in the guest" },
 	{ "255", "the guest panicked, or its processor could not go on" },
 	{ "77", "--check-host: an ordinary kernel cannot run here" },
 	{ "128+n", "as the shell shows it: vmm was ended by signal n" },
@@ -124,7 +127,7 @@ static int written(FILE *out)
 int help_write(FILE *out)
 {
 	errno = 0;
-	fputs("Usage: vmm --kernel FILE [OPTION...]\n"
+	fputs("Usage: vmm --kernel FILE [OPTION...] [-- COMMAND [ARGUMENT...]]\n"
 	      "Run one Linux virtual machine on /dev/kvm, in this process.\n",
 	      out);
 	for (enum opt_group g = 0; g < GROUP_N; g++) {
@@ -141,7 +144,8 @@ int help_write(FILE *out)
 	put_rows(out, help_keys, "Ctrl-a ");
 	fputs("\nExit status:\n", out);
 	put_rows(out, help_statuses, "");
-	fputs("\nExample:\n  vmm -k vmlinuz -i initrd.img -r debian.img -m 512M -c 2 -a quiet\n",
+	fputs("\nExamples:\n  vmm -k vmlinuz -i initrd.img -r debian.img -m 512M -c 2 -a quiet\n"
+	      "  vmm -k vmlinuz -i initrd.img -r debian.img,cow --cwd /src -- make check\n",
 	      out);
 	return written(out);
 }

@@ -21,6 +21,7 @@ static void clear(struct machine *m, const struct config *cfg)
 		.run = { .ending.asked.fd = -1, .timeout.source.fd = -1, .grace.source.fd = -1 },
 		.vm = { .kvm_fd = -1, .fd = -1 },
 		.chips = { .uart.irq.fd = -1, .power.irq.fd = -1 },
+		.command = { .control.fd = -1, .control_fd = -1 },
 		.io.loop = { .epoll_fd = -1, .wake.fd = -1 },
 		.vcpus = { .done_fd = -1, .parked_fd = -1 },
 	};
@@ -147,6 +148,7 @@ static int create_vcpus(struct machine *m, const struct boot_entry *entry, struc
 int machine_create(struct machine *m, const struct config *cfg, struct signals *signals,
                    struct err *e)
 {
+	const struct command_calls calls = { .over = run_command_over, .arg = m };
 	struct boot_entry entry;
 	int r;
 
@@ -159,6 +161,8 @@ int machine_create(struct machine *m, const struct config *cfg, struct signals *
 		r = create_chips(m, e);
 	if (r == 0)
 		r = ports_open(m, e);
+	if (r == 0)
+		r = command_open(&m->command, m, &calls, e);
 	if (r == 0)
 		r = slots_create(m, e);
 	if (r == 0)
@@ -187,6 +191,7 @@ void machine_destroy(struct machine *m)
 	io_thread_fini(&m->io);
 	slots_destroy(m);
 	ports_fini(&m->ports);
+	command_fini(&m->command);
 	chips_destroy(&m->chips);
 	vm_destroy(&m->vm);
 	gmem_fini(&m->mem);

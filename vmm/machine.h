@@ -11,6 +11,7 @@
 #include "vmm/bus.h"
 #include "vmm/caretaker.h"
 #include "vmm/chips.h"
+#include "vmm/command.h"
 #include "vmm/config.h"
 #include "vmm/connector.h"
 #include "vmm/consoles.h"
@@ -60,6 +61,7 @@ struct machine {
 	struct bus pio, mmio;
 	struct chips chips;
 	struct ports ports; /* of the virtio console */
+	struct command command; /* only with one */
 	struct consoles consoles; /* all of them */
 	struct io_thread io; /* only if there are disks */
 	struct machine_slot *slot; /* room for all; @n_slots are in use */

@@ -93,11 +93,12 @@ static struct stop conclude(struct result *result, int r, struct stop stop,
 {
 	struct err also = { 0 };
 
-	if (r < 0) {
+	if (r < 0)
 		stop = (struct stop){ .reason = STOP_ERROR, .status = STATUS_ERROR };
+	if (stop.reason == STOP_ERROR)
 		log_error("%s", e->msg);
-	}
-	if (result_write(result, &stop, r < 0 ? e->msg : NULL, times, &also) < 0) {
+	if (result_write(result, &stop, stop.reason == STOP_ERROR ? e->msg : NULL, times, &also) <
+	    0) {
 		stop = (struct stop){ .reason = STOP_ERROR, .status = STATUS_ERROR };
 		log_error("%s", also.msg);
 	}

@@ -236,7 +236,8 @@ int monitor_start(struct machine *m)
 
 void monitor_press_button(struct machine *m)
 {
-	power_button_press(&m->chips.power);
+	if (!command_signal(&m->command, SIGTERM)) /* it does not hear the button */
+		power_button_press(&m->chips.power);
 	qmp_powerdown(&m->monitor.qmp);
 }
 

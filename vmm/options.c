@@ -44,8 +44,8 @@ static const char *const on_panic_words[] = {
 };
 
 const char *const options_group_names[] = {
-	[GROUP_BOOT] = "Boot",           [GROUP_MACHINE] = "Machine", [GROUP_CONSOLE] = "Console",
-	[GROUP_RUN] = "Life and report", [GROUP_OTHER] = "Other",
+	[GROUP_BOOT] = "Boot",       [GROUP_MACHINE] = "Machine",     [GROUP_COMMAND] = "Command",
+	[GROUP_CONSOLE] = "Console", [GROUP_RUN] = "Life and report", [GROUP_OTHER] = "Other",
 };
 
 _Static_assert(ARRAY_SIZE(options_group_names) == GROUP_N, "every group has a heading");
@@ -214,14 +214,55 @@ const struct opt options[] = {
 	  .max = 64,
 	  .arg = "NAME",
 	  .help = "name of the VM: letters, digits, '-', '_' and '.'" },
+	{ .name = "env",
+	  .type = OPT_TEXT,
+	  .group = GROUP_COMMAND,
+	  .field = AT(env),
+	  .count = AT(n_env),
+	  .repeat = CONFIG_ENV_MAX,
+	  .arg = "NAME=VALUE",
+	  .help = "variable of the command's environment",
+	  .more = MORE("PATH, HOME and on a terminal TERM have values without, and nothing else is "
+	               "in it.") },
+	{ .name = "cwd",
+	  .type = OPT_PATH,
+	  .group = GROUP_COMMAND,
+	  .field = AT(cwd),
+	  .arg = "FOLDER",
+	  .help = "the guest's folder in which the command begins, / if not given" },
+	{ .name = "guest-user",
+	  .type = OPT_PATH,
+	  .group = GROUP_COMMAND,
+	  .field = AT(guest_user),
+	  .arg = "NAME|UID[:GID]",
+	  .help = "the guest's user that the command runs as, root if not given",
+	  .more = MORE("A name is looked up in /etc/passwd of the guest, and its group with it.") },
+	{ .name = "terminal",
+	  .letter = 't',
+	  .type = OPT_FLAG,
+	  .group = GROUP_COMMAND,
+	  .field = AT(terminal),
+	  .help = "give the command a terminal in the guest",
+	  .more = MORE(
+	          "This is the default when standard input and output are a terminal: keys, Ctrl-C "
+	          "among them, go to the guest, and its terminal follows the size of ours. The "
+	          "command's standard error is on it, too.") },
+	{ .name = "no-terminal",
+	  .letter = 'T',
+	  .type = OPT_FLAG,
+	  .group = GROUP_COMMAND,
+	  .field = AT(no_terminal),
+	  .help = "give the command three streams, even on a terminal" },
 	{ .name = "serial",
 	  .type = OPT_WHERE,
 	  .group = GROUP_CONSOLE,
 	  .field = AT(serial),
 	  .def = "stdio",
 	  .arg = "WHERE",
-	  .help = "first serial port: stdio, none, file=PATH, unix=PATH, pty or fd=N",
+	  .help = "first serial port: stdio, stderr, none, file=PATH, unix=PATH, pty or fd=N",
 	  .more = MORE(
+	          "With a command the default is 'stderr', so that the kernel's messages are never "
+	          "mixed with what the command writes to standard output. "
 	          "With 'stdio' the guest's console is the terminal or the pipes that vmm was "
 	          "started with; with 'file=PATH' its output replaces the contents of a file, and "
 	          "there is no input; with 'fd=N' it is an inherited descriptor; with 'none' the "

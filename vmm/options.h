@@ -37,6 +37,7 @@ enum opt_type {
 enum opt_group {
 	GROUP_BOOT,
 	GROUP_MACHINE,
+	GROUP_COMMAND,
 	GROUP_CONSOLE,
 	GROUP_RUN,
 	GROUP_OTHER, /* what to do instead of running: not part of a configuration */

@@ -206,6 +206,7 @@ static const struct optlist_key where_keys[] = {
 	[WHERE_UNIX] = { .name = "unix", .takes = OPTLIST_VALUE },
 	[WHERE_PTY] = { .name = "pty" },
 	[WHERE_FD] = { .name = "fd", .takes = OPTLIST_VALUE },
+	[WHERE_STDERR] = { .name = "stderr", .takes = OPTLIST_BARE },
 };
 
 /* Take stdio|none|file=PATH|... apart; @text is part of @w->value and cut in place, @value a copy.
@@ -218,7 +219,8 @@ static int parse_where(struct config_where *w, char *text, const char *value, st
 
 	if (kind < 0)
 		return err_set(e, EINVAL,
-		               SHOWN " is not stdio, none, file=PATH, unix=PATH, pty or fd=N",
+		               SHOWN " is not stdio, stderr, none, file=PATH, unix=PATH, pty or "
+		                     "fd=N",
 		               value);
 	if (rest)
 		return err_set(e, EINVAL,

@@ -3,6 +3,8 @@
 
 #include "arch/arch.h"
 #include "boot/cmdline.h"
+#include "boot/cpio.h"
+#include "boot/init/protocol.h"
 #include "boot/pack.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
@@ -53,10 +55,16 @@ static int add_default_words(const struct config *cfg, struct cmdline *ret, stru
 		r = cmdline_add(ret, arch_platform.reboot_words, e);
 	if (r == 0)
 		r = cmdline_add(ret, arch_platform.probe_words, e);
+	if (r == 0 && cfg->n_command > 0)
+		r = cmdline_add(ret, "rdinit=/" PROTOCOL_INIT, e);
+	/* Among a command's own messages only what is grave: without PCI, each start has an error.
+	 */
+	if (r == 0 && cfg->serial.kind == WHERE_STDERR)
+		r = cmdline_add(ret, "quiet loglevel=3", e);
 	if (r == 0 && cfg->has_root)
 		r = cmdline_add(ret,
 		                cfg->disk[0].readonly ? "root=/dev/vda ro" : "root=/dev/vda rw", e);
-	if (r == 0 && cfg->root_dir.path)
+	if (r == 0 && cfg->root_dir.path && cfg->n_command == 0)
 		r = add_init_word(cfg, ret, e);
 	for (unsigned i = 0; i < cfg->n_nets && r == 0; i++)
 		r = add_ip_word(&cfg->net[i], ret, e);
@@ -79,10 +87,28 @@ static int build_cmdline(const struct config *cfg, struct cmdline *ret, struct e
 	return r;
 }
 
+/* The first process, and what it is to do. */
+static int add_command(const struct machine *m, struct cpio *c, struct boot_config *boot,
+                       struct boot_archive *initrd, struct err *e)
+{
+	const struct command *command = &m->command;
+	int r = command_archive_write(c, m->cfg, command->terminal ? &command->window : NULL, e);
+
+	if (r == 0)
+		r = cpio_end(c, e);
+	if (r < 0)
+		return r;
+	initrd[boot->n_initrd++] =
+	        (struct boot_archive){ .path = "command", .data = c->buf, .size = c->len };
+	initrd[boot->n_initrd++] = command_archive_init();
+	return 0;
+}
+
 int payload_load(struct machine *m, struct boot_entry *ret, struct err *e)
 {
 	const struct config *cfg = m->cfg;
-	struct boot_archive initrd[CONFIG_INITRD_MAX + 1];
+	struct boot_archive initrd[CONFIG_INITRD_MAX + 3];
+	struct cpio cpio;
 	struct cmdline cmdline;
 	struct boot_config boot = {
 		.kernel = cfg->kernel,
@@ -106,5 +132,11 @@ int payload_load(struct machine *m, struct boot_entry *ret, struct err *e)
 		};
 	boot.cmdline = cmdline_text(&cmdline);
 	log_info("kernel command line: %s", boot.cmdline);
-	return boot_load(&boot, &m->mem, ret, e);
+	cpio_init(&cpio);
+	if (cfg->n_command > 0)
+		r = add_command(m, &cpio, &boot, initrd, e);
+	if (r == 0)
+		r = boot_load(&boot, &m->mem, ret, e);
+	cpio_fini(&cpio);
+	return r;
 }

@@ -71,7 +71,8 @@ static void end_by_signal(struct machine *m, int signo)
 
 /*
  * Somebody wants the VM to end. First ask the guest, by its power button; a guest that does not
- * listen (no driver yet, or hung) is ended by the second signal or after the time of grace.
+ * listen (no driver yet, or hung) is ended by the second signal or after the time of grace. A
+ * command gets the signal itself, as if it ran here; before it runs, there is nobody to ask.
  */
 static void on_end_signal(struct machine *m, int signo)
 {
@@ -82,6 +83,12 @@ static void on_end_signal(struct machine *m, int signo)
 		consoles_abandon(&m->consoles);
 	} else if (run->asked_by != 0 || m->cfg->grace_ms == 0) {
 		end_by_signal(m, signo);
+	} else if (m->cfg->n_command > 0) {
+		run->asked_by = signo;
+		if (command_signal(&m->command, signo))
+			timer_arm_ms(&run->grace, m->cfg->grace_ms);
+		else
+			end_by_signal(m, signo);
 	} else {
 		run->asked_by = signo;
 		log_info("%s: power button pressed; a second signal ends the VM", strsignal(signo));
@@ -102,10 +109,10 @@ static void on_signal(void *arg, int signo)
 	case SIGCONT:
 		consoles_resume(&m->consoles);
 		vcpus_paused(&m->vcpus);
-		slots_window_changed(m);
-		return;
+		FALLTHROUGH;
 	case SIGWINCH:
 		slots_window_changed(m);
+		command_resized(&m->command);
 		return;
 	default:
 		on_end_signal(m, signo);
@@ -171,7 +178,8 @@ static void on_grace_over(void *arg)
 		               (struct stop){ .reason = STOP_PANIC, .status = STATUS_PANIC });
 		return;
 	}
-	log_error("the guest did not power off within --grace");
+	log_error(m->cfg->n_command > 0 ? "the command did not end within --grace"
+	                                : "the guest did not power off within --grace");
 	end_by_signal(m, m->run.asked_by);
 }
 
@@ -194,6 +202,13 @@ static void on_output_failed(void *arg, int r)
 	m->run.failure = r;
 	ending_request(&m->run.ending,
 	               (struct stop){ .reason = STOP_ERROR, .status = STATUS_ERROR });
+}
+
+void run_command_over(void *arg)
+{
+	struct machine *m = arg;
+
+	ending_request(&m->run.ending, (struct stop){ .reason = STOP_EXIT });
 }
 
 struct chardev_events run_chardev_events(struct machine *m)
@@ -277,5 +292,7 @@ int machine_run(struct machine *m, struct stop *ret, struct err *e)
 		err_errno(e, -r, "the event loop failed");
 	if (r < 0)
 		*ret = (struct stop){ .reason = STOP_ERROR, .status = STATUS_ERROR };
+	else
+		command_judge(&m->command, ret, e);
 	return r;
 }

@@ -47,4 +47,12 @@ void run_fini(struct machine *m);
  */
 struct chardev_events run_chardev_events(struct machine *m);
 
+/**
+ * run_command_over() - The command has ended, and its last byte is with the reader
+ * @arg: Machine
+ *
+ * Context: main thread.
+ */
+void run_command_over(void *arg);
+
 #endif /* VMM_RUN_H */

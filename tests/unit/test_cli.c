@@ -262,7 +262,7 @@ END_TEST
 
 /* Command lines that are refused, and what the message has to name. */
 static const struct {
-	const char *words[6];
+	const char *words[8];
 	int code;
 	const char *names;
 } refused[] = {
@@ -283,7 +283,24 @@ static const struct {
 	{ { "-k", "a", "b" }, EINVAL, "unexpected word 'b'" },
 	{ { "" }, EINVAL, "unexpected word ''" },
 	{ { "-" }, EINVAL, "unexpected word '-'" },
-	{ { "-k", "a", "--", "sh" }, EINVAL, "unexpected word '--'" },
+	{ { "-k", "a", "--" }, EINVAL, "no command after '--'" },
+	{ { "-k", "a", "--env", "A=b" }, EINVAL, "'--env' is for a command" },
+	{ { "-k", "a", "--cwd", "/" }, EINVAL, "'--cwd' is for a command" },
+	{ { "-k", "a", "--guest-user", "u" }, EINVAL, "'--guest-user' is for a command" },
+	{ { "-k", "a", "-t" }, EINVAL, "'--terminal' is for a command" },
+	{ { "-k", "a", "-T" }, EINVAL, "'--no-terminal' is for a command" },
+	{ { "-k", "a", "-t", "-T", "--", "sh" }, EINVAL, "exclude each other" },
+	{ { "-k", "a", "--cwd", "src", "--", "sh" }, EINVAL, "begins with '/'" },
+	{ { "-k", "a", "--env", "A", "--", "sh" }, EINVAL, "'--env A' is not NAME=VALUE" },
+	{ { "-k", "a", "--env", "=b", "--", "sh" }, EINVAL, "'--env =b' is not NAME=VALUE" },
+	{ { "-k", "a", "--no-default-cmdline", "--", "sh" }, EINVAL, "'--no-default-cmdline'" },
+	{ { "-k", "a", "--port", "vmm.stdin=stderr", "--", "sh" }, EINVAL, "port 'vmm.stdin'" },
+	{ { "-k", "a", "--serial", "stdio", "--", "sh" }, EINVAL, "give '--serial' another" },
+	{ { "-k", "a", "--console", "stdio", "--", "sh" }, EINVAL, "give '--console' another" },
+	{ { "-k", "a", "--port", "p=stdio", "--", "sh" }, EINVAL, "give '--port' another" },
+	{ { "-k", "a", "--result", "fd=1", "--", "sh" }, EINVAL, "'--result fd=1'" },
+	{ { "-k", "a", "--daemonize", "--", "sh" }, EINVAL, "'--daemonize'" },
+	{ { "-k", "a", "--on-reboot", "reset", "--", "sh" }, EINVAL, "'--on-reboot reset'" },
 	{ { "-k", "-m", "1" }, EINVAL, "option '-k' needs a value: FILE ('-m'" },
 	{ { "-k", "--" }, EINVAL, "option '-k' needs a value" },
 	{ { "-k", "a", "--cmdline" }, EINVAL, "option '--cmdline' needs a value" },
@@ -302,7 +319,7 @@ static const struct {
 	{ { "--escape", "^" }, EINVAL, "'^'" },
 	{ { "--escape", "^1" }, EINVAL, "'^1'" },
 	{ { "--log-level", "loud" }, EINVAL, "'loud' is not one of error, warn, info, debug" },
-	{ { "--serial", "tty" }, EINVAL, "'tty' is not stdio, none, file=PATH" },
+	{ { "--serial", "tty" }, EINVAL, "'tty' is not stdio, stderr, none, file=PATH" },
 	{ { "--console", "pty=3" }, EINVAL, "option '--console'" },
 	{ { "--console", "fd=" }, EINVAL, "'fd=' is not a descriptor" },
 	{ { "--console", "fd=-1" }, EINVAL, "'fd=-1' is not a descriptor" },
@@ -316,7 +333,7 @@ static const struct {
 	  ERANGE,
 	  "has 65 characters" },
 	{ { "--port", "a=none" }, EINVAL, "port 'a' goes nowhere" },
-	{ { "--port", "a=" }, EINVAL, "'' is not stdio, none, file=PATH" },
+	{ { "--port", "a=" }, EINVAL, "'' is not stdio, stderr, none, file=PATH" },
 	{ { "--port", "a=tty" }, EINVAL, "'tty' is not stdio" },
 	{ { "--port", "a=fd=x" }, EINVAL, "'fd=x' is not a descriptor" },
 	{ { "--port", "a=unix=" }, EINVAL, "file name is empty" },
@@ -562,6 +579,32 @@ START_TEST(parse_wrong_line_still_knows_the_result)
 }
 END_TEST
 
+START_TEST(parse_command_takes_all_words_that_follow)
+{
+	ck_assert_int_eq(PARSE("-k", "a", "--env=A=b", "--", "sh", "--kernel", "", "--"), 0);
+	ck_assert_uint_eq(cfg.n_command, 4);
+	ck_assert_str_eq(cfg.command[0], "sh");
+	ck_assert_str_eq(cfg.command[1], "--kernel");
+	ck_assert_str_eq(cfg.command[2], "");
+	ck_assert_str_eq(cfg.command[3], "--");
+	ck_assert_str_eq(cfg.kernel, "a");
+}
+END_TEST
+
+START_TEST(parse_command_moves_the_serial_port_off_standard_output)
+{
+	ck_assert_int_eq(PARSE("-k", "a", "--", "sh"), 0);
+	ck_assert_int_eq(cfg.serial.kind, WHERE_STDERR);
+}
+END_TEST
+
+START_TEST(parse_command_leaves_a_serial_port_that_was_given)
+{
+	ck_assert_int_eq(PARSE("-k", "a", "--serial", "none", "--", "sh"), 0);
+	ck_assert_int_eq(cfg.serial.kind, WHERE_NONE);
+}
+END_TEST
+
 START_TEST(parse_wrong_line_forgets_a_result_that_is_a_disk)
 {
 	assert_refused(PARSE("--kernal", "x", "-d", "a.img", "--result", "a.img"), EINVAL,
@@ -622,7 +665,8 @@ START_TEST(parse_dry_run_prints_the_configuration)
 
 	stdout_to(dup(fileno(out)));
 	ck_assert_int_eq(PARSE("-k", "k\xff", "-d", "d,serial=S", "-m", "1G", "--timeout=0.25",
-	                       "--result", "fd=3", "--port", "a=fd=4", "--dry-run"),
+	                       "--result", "fd=3", "--port", "a=fd=4", "--dry-run", "--env", "A=b",
+	                       "-T", "--", "sh", "-c"),
 	                 1);
 	rewind(out);
 	all = json_loadf(out, 0, NULL);
@@ -630,15 +674,16 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	                 "s:n, s:n, s:s, s:n, s:b, s:n}], s:[], "
 	                 "s:i, s:s, s:s, s:n, s:s, "
 	                 "s:s, s:f, s:i, s:s, s:s, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n, "
-	                 "s:[{s:{s:i}}]}",
+	                 "s:[{s:{s:i}}], s:[s], s:n, s:n, s:b, s:b, s:[s, s]}",
 	                 "pidfile", "daemonize", 0, "exit-with-parent", 0, "control", "paused", 0,
 	                 "kernel", "k\xef\xbf\xbd", "initrd", "append", "no-default-cmdline", 0,
 	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "werror",
 	                 "serial", "S", "fd", "direct", 0, "queues", "net", "cpus", 1, "memory",
-	                 "1G", "cpu", "host", "name", "serial", "stdio", "escape", "^a", "timeout",
+	                 "1G", "cpu", "host", "name", "serial", "stderr", "escape", "^a", "timeout",
 	                 0.25, "grace", 30, "on-reboot", "exit", "on-panic", "exit", "result", "fd",
 	                 3, "log", "log-level", "warn", "jail", "on", "user", "console", "none",
-	                 "vsock", "port", "a", "fd", 4);
+	                 "vsock", "port", "a", "fd", 4, "env", "A=b", "cwd", "guest-user",
+	                 "terminal", 0, "no-terminal", 1, "command", "sh", "-c");
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(all, want));
 	json_decref(all);
@@ -702,6 +747,9 @@ static void add_line_tests(TCase *t)
 	tcase_add_test(t, parse_value_like_an_option_is_taken_after_equals);
 	tcase_add_test(t, parse_no_words_at_all_is_refused);
 	tcase_add_test(t, parse_wrong_line_still_knows_the_result);
+	tcase_add_test(t, parse_command_takes_all_words_that_follow);
+	tcase_add_test(t, parse_command_moves_the_serial_port_off_standard_output);
+	tcase_add_test(t, parse_command_leaves_a_serial_port_that_was_given);
 	tcase_add_test(t, parse_wrong_line_forgets_a_result_that_is_a_disk);
 	tcase_add_test(t, parse_result_that_is_a_disk_is_refused_and_forgotten);
 }

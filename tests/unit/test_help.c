@@ -59,7 +59,7 @@ START_TEST(write_ends_with_statuses_and_an_example)
 	snprintf(row, sizeof(row), "\n  %d  ", statuses[_i]);
 	ck_assert_ptr_nonnull(heading);
 	ck_assert_ptr_nonnull(strstr(heading, row));
-	ck_assert_ptr_nonnull(strstr(heading, "\nExample:\n  vmm -k "));
+	ck_assert_ptr_nonnull(strstr(heading, "\nExamples:\n  vmm -k "));
 }
 END_TEST
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BOOT_INIT_MOUNTS_H
+#define BOOT_INIT_MOUNTS_H
+
+#include "vmm/compiler.h"
+
+#include <stdbool.h>
+
+/* The file systems of the guest. */
+
+/**
+ * mounts_early() - Mount what everything else needs: /dev, /proc and /sys
+ *
+ * Return: 0, or -errno.
+ */
+int mounts_early(void) MUST_CHECK;
+
+/**
+ * mounts_root() - Mount a disk, and make it the root
+ * @device:   Its node; waited for, as drivers find disks in their own time
+ * @readonly: Mount it so
+ *
+ * Return: 0.
+ * Errors: -ENODEV it did not appear; -EINVAL no file system that the kernel knows; others of
+ *         mount(2).
+ */
+int mounts_root(const char *device, bool readonly) MUST_CHECK;
+
+/**
+ * mounts_late() - Mount what programs expect besides, where the root has a place for it
+ * @tmp: Also a file system in memory on /tmp
+ */
+void mounts_late(bool tmp);
+
+/**
+ * mounts_sync() - Write back what is not yet on the disks, and leave the root clean
+ */
+void mounts_sync(void);
+
+#endif /* BOOT_INIT_MOUNTS_H */
