@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/vsock_rig.h"
+#include "tests/unit/vsock_host.h"
 
 START_TEST(client_names_a_port_and_is_connected)
 {
