@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/virtio_console.h"
 
+#include "vmm/timer.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <linux/virtio_console.h>
@@ -13,6 +15,9 @@
 /* Work of one turn of the loop. */
 #define TURN_REQUESTS 64
 #define TURN_BYTES    65536
+
+/* How long a driver has to look for its buffer by itself, before it is interrupted. */
+#define LOOK_MS 1
 
 /* Control messages that a port owes to the driver, in the order in which they go. */
 enum {
@@ -51,6 +56,8 @@ struct virtio_console {
 	struct virtio_console_config config;
 	struct console_port port[VIRTIO_CONSOLE_PORTS_MAX];
 	unsigned n_ports;
+	struct timer late; /* only with a loop */
+	uint32_t owed; /* [role: on_dev] ports, by their bits, whose output may want an interrupt */
 };
 
 static struct virtio_console *of(struct virtio_dev *d)
@@ -98,19 +105,47 @@ static int serve_output(struct console_port *p, struct virtq *q)
 	return 1;
 }
 
+/*
+ * Linux waits for its buffer by looking, and an interrupt that tells it what it has seen costs more
+ * exits than the text. So it gets the time to look, unless half of the queue has come back: a
+ * driver that does not look may be waiting for just that.
+ */
+static void signal_output(struct console_port *p)
+{
+	struct virtio_console *c = p->console;
+	struct virtq *q = &c->base.queue[p->transmit].ring;
+	uint16_t given_back = virtq_unsignalled(q);
+
+	if (!c->base.loop || given_back >= q->size / 2) {
+		virtio_dev_signal(&c->base, p->transmit);
+	} else if (given_back > 0) {
+		if (c->owed == 0)
+			timer_arm_ms(&c->late, LOOK_MS);
+		c->owed |= 1U << p->id;
+	}
+}
+
+static void signal_late(void *arg)
+{
+	struct virtio_console *c = arg;
+
+	for (unsigned i = 0; i < c->n_ports; i++)
+		if (c->owed >> i & 1)
+			virtio_dev_signal(&c->base, c->port[i].transmit);
+	c->owed = 0;
+}
+
 static int kick_output(struct console_port *p)
 {
 	struct virtio_dev *d = &p->console->base;
 	int r = serve_output(p, &d->queue[p->transmit].ring);
 
-	/* A driver that polls for its buffer, as a console's does, has seen it when the host has
-	 * the bytes, and with EVENT_IDX needs no interrupt any more. */
 	chardev_flush(p->host);
 	if (r == 0 && !p->has_out && p->closing) {
 		p->closing = false;
 		chardev_end_output(p->host);
 	}
-	virtio_dev_signal(d, p->transmit);
+	signal_output(p);
 	if (r > 0)
 		virtio_dev_again(d, p->transmit);
 	return r < 0 ? r : 0;
@@ -430,6 +465,7 @@ int virtio_console_new(struct virtio_console **ret, const struct virtio_console_
 	assert(n >= 1 && n <= VIRTIO_CONSOLE_PORTS_MAX);
 	if (!c)
 		return err_errno(e, ENOMEM, "cannot make the console device");
+	c->late.source.fd = -1;
 	for (unsigned i = 0; i < n; i++)
 		add_port(c, &end[i]);
 	c->config = (struct virtio_console_config){
@@ -442,6 +478,8 @@ int virtio_console_new(struct virtio_console **ret, const struct virtio_console_
 	c->ops = console_ops;
 	c->ops.n_queues = (uint16_t)(2 * (n + 1));
 	r = virtio_dev_init(&c->base, &c->ops, "console", features, &c->config, loop, e);
+	if (r == 0 && loop)
+		r = timer_init(&c->late, loop, signal_late, c, e);
 	if (r < 0) {
 		virtio_console_free(c);
 		return r;
@@ -455,6 +493,7 @@ void virtio_console_free(struct virtio_console *c)
 	if (!c)
 		return;
 	virtio_dev_fini(&c->base);
+	timer_fini(&c->late);
 	free(c);
 }
 

@@ -143,6 +143,17 @@ void virtq_fill(struct virtq *q, uint16_t head, uint32_t written);
 void virtq_publish(struct virtq *q);
 
 /**
+ * virtq_unsignalled() - Chains given back since virtq_wants_signal() was last asked
+ * @q: Queue
+ *
+ * Context: device thread of @q.
+ */
+static inline uint16_t virtq_unsignalled(const struct virtq *q)
+{
+	return (uint16_t)(q->next_used - q->signalled);
+}
+
+/**
  * virtq_wants_signal() - Whether the driver asked to be interrupted for what was pushed
  * @q: Queue
  *

@@ -42,6 +42,7 @@ static void on_other(void *arg)
 	(void)arg;
 }
 
+static bool event_idx; /* of the rings */
 static unsigned turns_left;
 
 static void count_turn(struct loop_source *s, uint32_t events)
@@ -92,6 +93,7 @@ static void make_device(void)
 	dev = virtio_console_dev(console);
 	for (unsigned i = 0; i < QUEUES; i++) {
 		ring[i] = ring_new(ENTRIES);
+		ring[i]->setup.event_idx = event_idx;
 		ring_start(ring[i], &dev->queue[i].ring);
 	}
 }
@@ -113,6 +115,12 @@ static void set_up(void)
 		open_host(i);
 	make_device();
 	start(MULTIPORT);
+}
+
+static void set_up_event_idx(void)
+{
+	event_idx = true;
+	set_up();
 }
 
 /* With a terminal of 80 columns and 24 rows at hvc0. */
@@ -579,6 +587,37 @@ START_TEST(guest_that_closes_a_console_is_no_end)
 }
 END_TEST
 
+static unsigned interrupts(unsigned qi)
+{
+	return (unsigned)counter_get(&dev->queue[qi].ring.count.interrupts);
+}
+
+/* Both have their buffers back; the driver of the first has seen it, that of the second sleeps. */
+START_TEST(output_that_the_driver_looks_for_raises_no_interrupt)
+{
+	send_bytes(OUT_0, "a", 1);
+	virtio_dev_kick(dev, OUT_0);
+	ring[OUT_0]->avail->ring[ENTRIES] = 1; /* used_event: the next one */
+	send_bytes(OUT_1, "b", 1);
+	virtio_dev_kick(dev, OUT_1);
+	ck_assert_uint_eq(used(OUT_0), 1);
+	ck_assert_uint_eq(used(OUT_1), 1);
+	ck_assert_uint_eq(interrupts(OUT_1), 0);
+	while (interrupts(OUT_1) == 0) /* the suite's time limit ends it */
+		run();
+	ck_assert_uint_eq(interrupts(OUT_0), 0);
+}
+END_TEST
+
+START_TEST(output_of_half_a_queue_raises_an_interrupt_at_once)
+{
+	for (unsigned i = 0; i < ENTRIES / 2; i++)
+		send_bytes(OUT_0, "a", 1);
+	virtio_dev_kick(dev, OUT_0);
+	ck_assert_uint_eq(interrupts(OUT_0), 1);
+}
+END_TEST
+
 static void add_data_tests(TCase *t)
 {
 	tcase_add_checked_fixture(t, set_up, tear_down);
@@ -624,10 +663,14 @@ int main(void)
 {
 	Suite *s = suite_create("virtio_console");
 	TCase *data = tcase_create("data"), *control = tcase_create("control"),
-	      *window = tcase_create("window");
+	      *window = tcase_create("window"), *signal = tcase_create("signal");
 
 	add_data_tests(data);
 	suite_add_tcase(s, data);
+	tcase_add_checked_fixture(signal, set_up_event_idx, tear_down);
+	tcase_add_test(signal, output_that_the_driver_looks_for_raises_no_interrupt);
+	tcase_add_test(signal, output_of_half_a_queue_raises_an_interrupt_at_once);
+	suite_add_tcase(s, signal);
 	add_control_tests(control);
 	suite_add_tcase(s, control);
 	add_window_tests(window);
