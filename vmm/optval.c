@@ -333,13 +333,14 @@ static int parse_vport(struct config_vport *p, const char *value, struct err *e)
 
 static int set_vport(struct config *c, const struct opt *o, const char *value, struct err *e)
 {
-	struct config_vport p = { .where.value = strdup(value) };
-	int r = p.where.value ? 0 : err_set(e, ENOMEM, "no memory for its value");
+	struct config_vport p = { 0 };
+	int r;
 
-	if (r == 0 && c->n_vports == o->repeat)
-		r = err_set(e, E2BIG, "given more than %u times", o->repeat);
-	if (r == 0)
-		r = parse_vport(&p, value, e);
+	if (c->n_vports == o->repeat)
+		return err_set(e, E2BIG, "given more than %u times", o->repeat);
+	p.where.value = strdup(value);
+	r = p.where.value ? parse_vport(&p, value, e)
+	                  : err_set(e, ENOMEM, "no memory for its value");
 	if (r < 0)
 		free(p.where.value);
 	else
