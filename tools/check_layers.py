@@ -71,7 +71,7 @@ LAYERS = {
     # The command line: knows options and configuration, makes nothing.
     "cli": (
         ["vmm/cli", "vmm/options", "vmm/optlist", "vmm/optnet", "vmm/optdir", "vmm/optdisk", "vmm/optval",
-         "vmm/help", "vmm/config_json"],
+         "vmm/help", "vmm/config_file", "vmm/config_json"],
         ["base"],
     ),
     # The program vmmctl: the other end of a control socket.

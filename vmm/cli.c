@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/cli.h"
 
+#include "vmm/config_file.h"
 #include "vmm/config_json.h"
 #include "vmm/help.h"
 #include "vmm/optval.h"
@@ -198,11 +199,12 @@ int cli_parse(struct config *ret, int argc, char **argv, struct err *e)
 
 	if (r == 0)
 		r = take_all(&w, e);
-	if (r < 0)
-		return refuse(ret, r);
-	if (w.print)
+	if (r == 0 && w.print)
 		return print_done(print_info(w.print), e);
-	r = config_check(ret, e);
+	if (r == 0 && ret->config_file)
+		r = config_file_apply(ret, w.seen, ret->config_file, e);
+	if (r == 0)
+		r = config_check(ret, e);
 	if (r < 0)
 		return refuse(ret, r);
 	if (!ret->dry_run)

@@ -14,7 +14,7 @@
  * Also does what needs no VM: prints --help, --version or the --dry-run to standard output. After
  * an error the rest of the words is still read, so that @ret knows the --result that the error
  * belongs in, unless that file has another use; nothing else of @ret means anything then.
- * Context: set-up; opens nothing.
+ * Context: set-up; opens nothing but the file of --config.
  * Return:  0 = run this, 1 = done, or -errno.
  * Errors:  -EINVAL unknown, repeated, missing or meaningless words; -ERANGE, -E2BIG too much or
  *          too little; -ENOMEM; others when standard output refuses the text.

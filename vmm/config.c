@@ -2,6 +2,7 @@
 #include "vmm/config.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <string.h>
 
 /* What a file of the command line is for. */
@@ -320,5 +321,6 @@ void config_fini(struct config *c)
 		free(c->vport[i].where.value);
 	free(c->vsock.value);
 	free(c->root_dir.value);
+	json_decref(c->file);
 	*c = (struct config){ .result_fd = -1 };
 }

@@ -9,7 +9,8 @@
 
 /*
  * The effective configuration of one VM: filled from the option table (options.h) by cli_parse(),
- * judged by config_check(), constant from then on. Strings point into argv, unless said otherwise.
+ * judged by config_check(), constant from then on. Strings point into argv or into @file, unless
+ * said otherwise.
  */
 
 #define CONFIG_DISKS_MAX   24
@@ -172,6 +173,8 @@ struct config {
 	enum config_jail jail;
 	const char *user; /* "U[:G]"; NULL: nobody instead of root */
 	int escape; /* control character, or -1: none */
+	const char *config_file; /* NULL: none */
+	struct json_t *file; /* owned: what it says, which the strings above may point into */
 	bool dry_run;
 	bool check_host;
 };

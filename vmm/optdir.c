@@ -67,3 +67,9 @@ int optdir_parse_root(struct config_root_dir *ret, const char *value, struct err
 	*ret = d;
 	return 1;
 }
+
+const struct optlist_key *optdir_root_keys(unsigned *ret_n)
+{
+	*ret_n = ARRAY_SIZE(root_keys);
+	return root_keys;
+}

@@ -3,6 +3,7 @@
 #define VMM_OPTDIR_H
 
 #include "vmm/config.h"
+#include "vmm/optlist.h"
 
 /* Values of options that name a directory of the host. */
 
@@ -18,5 +19,13 @@
  * Errors:  -EINVAL an unknown key or value; -ENOMEM.
  */
 int optdir_parse_root(struct config_root_dir *ret, const char *value, struct err *e) MUST_CHECK;
+
+/**
+ * optdir_root_keys() - The keys of a root that is a directory
+ * @ret_n: How many there are
+ *
+ * Return: The keys.
+ */
+const struct optlist_key *optdir_root_keys(unsigned *ret_n);
 
 #endif /* VMM_OPTDIR_H */

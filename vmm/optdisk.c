@@ -176,3 +176,9 @@ int optdisk_parse(struct config_disk *ret, const char *value, struct err *e)
 		*ret = d;
 	return r;
 }
+
+const struct optlist_key *optdisk_keys(unsigned *ret_n)
+{
+	*ret_n = ARRAY_SIZE(disk_keys);
+	return disk_keys;
+}

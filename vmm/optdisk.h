@@ -3,6 +3,7 @@
 #define VMM_OPTDISK_H
 
 #include "vmm/config.h"
+#include "vmm/optlist.h"
 
 /* The value of --disk, and of --rootfs when it is an image. */
 
@@ -17,5 +18,13 @@
  * Errors:  -EINVAL, -ERANGE a word or value that is none; -ENOMEM.
  */
 int optdisk_parse(struct config_disk *ret, const char *value, struct err *e) MUST_CHECK;
+
+/**
+ * optdisk_keys() - The keys of --disk
+ * @ret_n: How many there are
+ *
+ * Return: The keys.
+ */
+const struct optlist_key *optdisk_keys(unsigned *ret_n);
 
 #endif /* VMM_OPTDISK_H */

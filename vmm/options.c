@@ -441,6 +441,17 @@ const struct opt options[] = {
 	  .more = MORE(
 	          "Names or numbers; nobody (65534) if not given. Everything is opened before, by "
 	          "root. Has no effect with '--jail off'.") },
+	{ .name = "config",
+	  .type = OPT_PATH,
+	  .group = GROUP_OTHER,
+	  .field = AT(config_file),
+	  .arg = "FILE",
+	  .help = "read options from JSON, as --dry-run prints it; the command line wins",
+	  .more = MORE("One object, with a member for each option. Text is taken as on the command "
+	               "line. An option that is also on the command line is not read from the "
+	               "file, with "
+	               "all its values if there are several. The file that vmm installs as "
+	               "config.schema.json describes the format.") },
 	{ .name = "dry-run",
 	  .type = OPT_FLAG,
 	  .group = GROUP_OTHER,

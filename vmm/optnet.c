@@ -215,3 +215,9 @@ int optnet_parse(struct config_net *ret, const char *value, struct err *e)
 	*ret = n;
 	return 0;
 }
+
+const struct optlist_key *optnet_keys(unsigned *ret_n)
+{
+	*ret_n = ARRAY_SIZE(keys);
+	return keys;
+}

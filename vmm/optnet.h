@@ -3,6 +3,7 @@
 #define VMM_OPTNET_H
 
 #include "vmm/config.h"
+#include "vmm/optlist.h"
 
 /**
  * optnet_parse() - Take the value of --net apart
@@ -16,5 +17,13 @@
  *          ports; -ENOMEM.
  */
 int optnet_parse(struct config_net *ret, const char *value, struct err *e) MUST_CHECK;
+
+/**
+ * optnet_keys() - The keys of --net
+ * @ret_n: How many there are
+ *
+ * Return: The keys.
+ */
+const struct optlist_key *optnet_keys(unsigned *ret_n);
 
 #endif /* VMM_OPTNET_H */

@@ -407,6 +407,33 @@ int optval_set(struct config *c, const struct opt *o, const char *value, struct 
 	return setters[o->type](c, o, value, e);
 }
 
+static const struct optlist_key fd_keys[] = { { .name = "fd", .takes = OPTLIST_VALUE } };
+
+const struct optlist_key *optval_keys(enum opt_type type, unsigned part, unsigned *ret_n)
+{
+	if (part > 0)
+		return type == OPT_ROOT && part == 1 ? optdir_root_keys(ret_n) : NULL;
+	switch (type) {
+	case OPT_DISK:
+	case OPT_ROOT:
+		return optdisk_keys(ret_n);
+	case OPT_NET:
+		return optnet_keys(ret_n);
+	case OPT_WHERE:
+		*ret_n = ARRAY_SIZE(where_keys);
+		return where_keys;
+	case OPT_VSOCK:
+		*ret_n = VSOCK_N_KEYS;
+		return vsock_keys;
+	case OPT_CONTROL:
+	case OPT_RESULT:
+		*ret_n = ARRAY_SIZE(fd_keys);
+		return fd_keys;
+	default:
+		return NULL;
+	}
+}
+
 int optval_defaults(struct config *ret, struct err *e)
 {
 	int r = 0;

@@ -3,6 +3,7 @@
 #define VMM_OPTVAL_H
 
 #include "vmm/options.h"
+#include "vmm/optlist.h"
 
 /* The values of options: from the text of a command line to a field of struct config. */
 
@@ -20,6 +21,17 @@
  *          often; -ENOMEM.
  */
 int optval_set(struct config *c, const struct opt *o, const char *value, struct err *e) MUST_CHECK;
+
+/**
+ * optval_keys() - The keys of a value that is a comma list
+ * @type:  Of the option
+ * @part:  0, then further ones: some have several kinds of value
+ * @ret_n: How many there are
+ *
+ * Return: The keys, or NULL if there are no further ones, or values of this type are no lists or
+ *         have keys of any name.
+ */
+const struct optlist_key *optval_keys(enum opt_type type, unsigned part, unsigned *ret_n);
 
 /**
  * optval_defaults() - Fill a configuration with what holds when no option is given
