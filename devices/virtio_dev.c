@@ -59,6 +59,7 @@ int virtio_dev_init(struct virtio_dev *d, const struct virtio_dev_ops *ops, cons
 		.config = config,
 		.loop = loop,
 		.irq = { .fd = -1 },
+		.news_fd = -1,
 	};
 	snprintf(d->label, sizeof(d->label), "%s", label);
 	pthread_mutex_init(&d->config_lock, NULL);
@@ -116,6 +117,27 @@ void virtio_dev_config_changed(struct virtio_dev *d,
 		interrupt(d, VIRTIO_MMIO_INT_CONFIG);
 }
 
+/* Whoever is told looks at the counters. */
+static void tell(const struct virtio_dev *d)
+{
+	const uint64_t one = 1;
+
+	/* EAGAIN means that the counter is full: it was told. */
+	if (d->news_fd >= 0 && write(d->news_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		log_debug("%s: cannot tell its news", d->label);
+}
+
+void virtio_dev_watch(struct virtio_dev *d, int fd)
+{
+	d->news_fd = fd;
+}
+
+void virtio_dev_changed(struct virtio_dev *d)
+{
+	counter_add(&d->changes, 1);
+	tell(d);
+}
+
 void virtio_dev_fail(struct virtio_dev *d, int r, const char *why)
 {
 	/* Release: pairs with virtio_dev_status(). */
@@ -125,6 +147,7 @@ void virtio_dev_fail(struct virtio_dev *d, int r, const char *why)
 	if (was & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
 	counter_add(&d->failures, 1);
+	tell(d);
 	if (was & VIRTIO_CONFIG_S_DRIVER_OK)
 		interrupt(d, VIRTIO_MMIO_INT_CONFIG);
 	if (!log_limit_pass(&d->complaints, &dropped))

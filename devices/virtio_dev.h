@@ -58,7 +58,10 @@ struct virtio_dev {
 	uint32_t interrupt_status; /* atomic */
 	uint32_t status; /* atomic; bits are added by the transport, NEEDS_RESET by the device */
 	bool active; /* [role: on_dev] queues are live */
-	uint64_t failures, resets; /* [role: on_dev] counted since the start */
+	/* [role: on_dev] counted since the start; @changes: of what else an operator may want to
+	 * know, which each kind of device says */
+	uint64_t failures, resets, changes;
+	int news_fd; /* eventfd that is written when one of them has changed; -1: none */
 	struct log_limit complaints; /* [role: on_dev] */
 };
 
@@ -121,6 +124,21 @@ void virtio_dev_config_changed(struct virtio_dev *d,
  * Spec:    virtio 1.2 section 2.1.1
  */
 void virtio_dev_fail(struct virtio_dev *d, int r, const char *why);
+
+/**
+ * virtio_dev_watch() - Hear of failures and changes
+ * @d:  Device, initialised, whose thread does not run yet
+ * @fd: Nonblocking eventfd; stays the caller's
+ */
+void virtio_dev_watch(struct virtio_dev *d, int fd);
+
+/**
+ * virtio_dev_changed() - Something happened that an operator may want to know
+ * @d: Device
+ *
+ * Context: device thread; one write(2), does not block.
+ */
+void virtio_dev_changed(struct virtio_dev *d);
 
 /**
  * virtio_dev_kick() - Serve a queue

@@ -318,6 +318,9 @@ static int serve_ctrl(struct virtio_net *n, uint16_t qi)
 			break;
 		net_ctrl_parse(&command, &c.out);
 		ack = execute(n, &command) ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
+		if (ack == VIRTIO_NET_OK &&
+		    (command.kind == NET_CTRL_NOTHING || command.kind == NET_CTRL_MAC))
+			virtio_dev_changed(&n->base); /* what it wants to receive */
 		if (iov_write(&c.in, &ack, sizeof(ack)) < 0)
 			return -EPROTO; /* no room for an answer */
 		virtq_push(q, c.head, sizeof(ack));

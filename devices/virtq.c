@@ -62,6 +62,8 @@ int virtq_activate(struct virtq *q, const struct gmem *m, const struct virtq_set
 void virtq_deactivate(struct virtq *q)
 {
 	/* The segments mean nothing without a chain: they are not worth touching their page. */
+	/* What was in flight is forgotten. */
+	counter_add(&q->count.given, (uint16_t)(q->next_avail - q->next_used));
 	memset((char *)q + offsetof(struct virtq, mem), 0,
 	       offsetof(struct virtq, iov) - offsetof(struct virtq, mem));
 }

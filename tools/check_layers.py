@@ -45,7 +45,9 @@ LAYERS = {
         ["base", "seccomp", "loop"],
     ),
     # Conversations with control clients, and the sockets that carry them. Knows no machine.
-    "control": (["vmm/control", "vmm/control_*", "vmm/qmp", "vmm/qmp_*"], ["base", "loop", "host"]),
+    "control": (["vmm/control", "vmm/control_*", "vmm/qmp", "vmm/qmp_*"],
+                # It shows the options, as the command line knows them.
+                ["base", "loop", "host", "vmm/options.h", "vmm/optlist.h", "vmm/optval.h", "vmm/config_json.h"]),
     # Bytes in vectors of host memory.
     "iov": (["devices/iov"], ["base"]),
     # Rings in guest memory: the one walker of descriptors.
@@ -80,7 +82,7 @@ LAYERS = {
     "jail": (["vmm/jail", "vmm/jail_*"], ["base", "seccomp"]),
     # The VM: puts all of the above together.
     "machine": (
-        ["vmm/machine", "vmm/command", "vmm/command_archive", "vmm/slots", "vmm/payload", "vmm/consoles", "vmm/ports", "vmm/vm", "vmm/vcpu", "vmm/chips", "vmm/monitor", "vmm/run", "vmm/reset",
+        ["vmm/machine", "vmm/command", "vmm/command_archive", "vmm/slots", "vmm/payload", "vmm/consoles", "vmm/ports", "vmm/vm", "vmm/vcpu", "vmm/chips", "vmm/metrics", "vmm/monitor", "vmm/run", "vmm/reset",
          "vmm/check_host"],
         ["base", "memory", "loop", "irq", "bus", "ending", "host", "control", "iov", "virtq",
          "transport", "devices", "boot", "arch", "seccomp", "jail"],

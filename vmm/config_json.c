@@ -325,7 +325,7 @@ static json_t *make_command(const struct config *c)
 	return NULL;
 }
 
-static json_t *make_all(const struct config *c)
+json_t *config_json_make(const struct config *c)
 {
 	json_t *all = json_object();
 
@@ -351,7 +351,7 @@ static json_t *make_all(const struct config *c)
 
 int config_json_write(const struct config *c, FILE *out)
 {
-	json_t *all = make_all(c);
+	json_t *all = config_json_make(c);
 	int r = 0;
 
 	if (!all)

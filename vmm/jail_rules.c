@@ -111,6 +111,7 @@ static const struct jail_rule main_rules[] = {
 #define VCPU_ROWS                                                                                  \
 	IOCTL(KVM_RUN, .why = "run the guest"),                                                    \
 	        IOCTL(KVM_KVMCLOCK_CTRL, .why = "tell the guest that it was stopped for a while"), \
+	        IOCTL(KVM_NMI, .why = "interrupt that an operator sends", RARE("nobody does")),    \
 	        IOCTL(KVM_GET_REGS, .why = "report of a guest that cannot go on"),                 \
 	        IOCTL(KVM_GET_SREGS, .why = "report of a guest that cannot go on"),                \
 	        IOCTL(KVM_TRANSLATE, .why = "report of a guest that cannot go on",                 \

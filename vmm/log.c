@@ -21,9 +21,19 @@ static const char *const level_word[] = {
 	[LOG_DEBUG] = "debug: ",
 };
 
+void log_set_level(enum log_level level)
+{
+	__atomic_store_n(&log_state.level, level, __ATOMIC_RELAXED);
+}
+
+enum log_level log_level_now(void)
+{
+	return __atomic_load_n(&log_state.level, __ATOMIC_RELAXED);
+}
+
 int log_open(const char *path, enum log_level level, struct err *e)
 {
-	log_state.level = level;
+	log_set_level(level);
 	if (!path)
 		return 0;
 	log_state.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
@@ -47,7 +57,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 	int head, len, saved = errno;
 	va_list ap;
 
-	if (level > log_state.level)
+	if (level > log_level_now())
 		return;
 	head = snprintf(line, sizeof(line), "vmm: %s", level_word[level]);
 	va_start(ap, fmt);

@@ -28,6 +28,22 @@ struct log_limit {
 int log_open(const char *path, enum log_level level, struct err *e) MUST_CHECK;
 
 /**
+ * log_set_level() - Change what is written
+ * @level: Lines above it are dropped
+ *
+ * Context: any thread.
+ */
+void log_set_level(enum log_level level);
+
+/**
+ * log_level_now() - What is written
+ *
+ * Context: any thread.
+ * Return:  The level: lines above it are dropped.
+ */
+enum log_level log_level_now(void);
+
+/**
  * log_line() - Write one line
  * @level: Its weight; errors and warnings carry the word
  * @fmt:   printf format without newline

@@ -17,7 +17,7 @@ static void clear(struct machine *m, const struct config *cfg)
 		.pidfile_fd = -1,
 		.connector.fd = -1,
 		.loop = { .epoll_fd = -1, .wake.fd = -1 },
-		.monitor.disks.fd = -1,
+		.monitor.news.fd = -1,
 		.run = { .ending.asked.fd = -1, .timeout.source.fd = -1, .grace.source.fd = -1 },
 		.vm = { .kvm_fd = -1, .fd = -1 },
 		.chips = { .uart.irq.fd = -1, .power.irq.fd = -1 },

@@ -16,9 +16,11 @@
 #include "vmm/connector.h"
 #include "vmm/consoles.h"
 #include "vmm/io_thread.h"
+#include "vmm/jail.h"
 #include "vmm/monitor.h"
 #include "vmm/ports.h"
 #include "vmm/reset.h"
+#include "vmm/result.h"
 #include "vmm/run.h"
 #include "vmm/signals.h"
 #include "vmm/vcpu.h"
@@ -32,6 +34,8 @@ struct machine_slot {
 	struct virtio_console *console;
 	struct virtio_rng *rng;
 	struct virtio_vsock *vsock;
+	uint64_t failures, changes; /* of the device, when they were last looked at */
+	struct log_limit failures_told, changes_told; /* to control clients */
 };
 
 /* Files that the caretaker removes: places in caretaker_tasks.path. */
@@ -49,6 +53,9 @@ _Static_assert(MACHINE_N_PATHS <= CARETAKER_PATHS_MAX, "the caretaker removes ev
 /* Everything that one VM consists of. Built by machine_create() in the order of the fields. */
 struct machine {
 	const struct config *cfg;
+	/* For whoever asks while it runs; set by the caller of machine_create(), after it. */
+	const struct result_times *times;
+	const struct jail *jail;
 	struct signals *signals;
 	struct caretaker caretaker;
 	struct connector connector; /* only with a vsock */

@@ -29,6 +29,8 @@ static int run_vm(const struct config *cfg, struct signals *signals, struct serv
 	struct machine m;
 	int r = machine_create(&m, cfg, signals, e);
 
+	m.times = times;
+	m.jail = &jail;
 	if (r == 0)
 		r = jail_enter(&jail, cfg, e);
 	if (r == 0)

@@ -2,6 +2,7 @@
 #include "vmm/monitor.h"
 
 #include "vmm/machine.h"
+#include "vmm/metrics.h"
 
 #include <errno.h>
 #include <string.h>
@@ -109,10 +110,25 @@ static bool cont(void *vm)
 	return true;
 }
 
-/* The host has refused something, perhaps for want of space: the guest waits until it has some. */
-static void on_disk_failed(struct loop_source *s, uint32_t events)
+/* A device has failed, or its driver wants something else: a few times a second at most are told,
+ * since a guest can have it happen at any rate. */
+static void tell_news(struct machine *m, struct machine_slot *slot)
 {
-	struct monitor *mon = container_of(s, struct monitor, disks);
+	const struct virtio_dev *d = slot->window.dev;
+	const uint64_t failures = counter_get(&d->failures), changes = counter_get(&d->changes);
+
+	if (failures != slot->failures && log_limit_pass(&slot->failures_told, NULL))
+		qmp_needs_reset(&m->monitor.qmp, d->label);
+	if (changes != slot->changes && log_limit_pass(&slot->changes_told, NULL))
+		qmp_filter_changed(&m->monitor.qmp, d->label);
+	slot->failures = failures;
+	slot->changes = changes;
+}
+
+/* The host has refused something, perhaps for want of space: the guest waits until it has some. */
+static void on_news(struct loop_source *s, uint32_t events)
+{
+	struct monitor *mon = container_of(s, struct monitor, news);
 	struct machine *m = container_of(mon, struct machine, monitor);
 	struct virtio_blk_failure f;
 	uint64_t count;
@@ -130,6 +146,8 @@ static void on_disk_failed(struct loop_source *s, uint32_t events)
 		mon->cont_asked = false; /* that was said before */
 		(void)stop(m);
 	}
+	for (unsigned i = 0; i < m->n_slots; i++)
+		tell_news(m, &m->slot[i]);
 }
 
 static void powerdown(void *vm)
@@ -176,6 +194,67 @@ static int disk_error(void *vm, unsigned disk)
 	return m->monitor.disk_error[disk];
 }
 
+static json_t *show_jail(const struct jail *j)
+{
+	static const char *const filters[] = {
+		[SECCOMP_OFF] = "off",
+		[SECCOMP_LOG] = "log",
+		[SECCOMP_ENFORCE] = "enforce",
+	};
+	json_t *layers = json_array();
+	int r = 0;
+
+	for (unsigned i = 0; i < JAIL_N_LAYERS && r == 0; i++) {
+		const int refused = j->layers.result[i];
+
+		r = json_array_append_new(
+		        layers, json_pack("{s:s, s:b, s:s?}", "name", jail_layer_names[i], "holds",
+		                          j->mode != JAIL_OFF && refused == 0, "error",
+		                          refused < 0 ? strerrordesc_np(-refused) : NULL));
+	}
+	if (r < 0) {
+		json_decref(layers);
+		return NULL;
+	}
+	return json_pack("{s:s, s:o}", "filters", filters[j->filter], "layers", layers);
+}
+
+static json_t *report(void *vm, enum qmp_report what)
+{
+	const struct machine *m = vm;
+
+	switch (what) {
+	case QMP_REPORT_METRICS:
+		return metrics_all(m);
+	case QMP_REPORT_DISKS:
+		return metrics_disks(m);
+	case QMP_REPORT_JAIL:
+		break;
+	}
+	return show_jail(m->jail);
+}
+
+static int resize(void *vm, unsigned disk, uint64_t bytes, struct err *e)
+{
+	struct machine *m = vm;
+
+	return virtio_blk_resized(m->slot[disk].blk, bytes, e);
+}
+
+static int set_link(void *vm, unsigned net, bool up)
+{
+	struct machine *m = vm;
+
+	return virtio_net_set_link(m->slot[m->cfg->n_disks + net].net, up);
+}
+
+static void nmi(void *vm)
+{
+	struct machine *m = vm;
+
+	vcpus_nmi(&m->vcpus);
+}
+
 static const struct qmp_vm_ops ops = {
 	.status = get_status,
 	.stop = stop,
@@ -185,18 +264,21 @@ static const struct qmp_vm_ops ops = {
 	.cpu_thread = cpu_thread,
 	.disk_bytes = disk_bytes,
 	.disk_error = disk_error,
+	.report = report,
+	.resize = resize,
+	.set_link = set_link,
+	.nmi = nmi,
 };
 
 /* Disks stop the VM only if somebody can let it go on. */
-static int watch_disks(struct machine *m, struct err *e)
+static int watch_devices(struct machine *m, struct err *e)
 {
-	struct loop_source *s = &m->monitor.disks;
+	struct loop_source *s = &m->monitor.news;
 	int r;
 
-	*s = (struct loop_source){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-		                   .ready = on_disk_failed };
+	*s = (struct loop_source){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .ready = on_news };
 	r = s->fd < 0 ? -errno : loop_add(&m->loop, s, EPOLLIN);
-	return r < 0 ? err_errno(e, -r, "cannot watch the disks") : 0;
+	return r < 0 ? err_errno(e, -r, "cannot watch the devices") : 0;
 }
 
 int monitor_create(struct machine *m, struct err *e)
@@ -204,8 +286,8 @@ int monitor_create(struct machine *m, struct err *e)
 	struct monitor *mon = &m->monitor;
 
 	qmp_init(&mon->qmp, m->cfg, &ops, m);
-	if (m->cfg->n_control > 0 && m->cfg->n_disks > 0) {
-		int r = watch_disks(m, e);
+	if (m->cfg->n_control > 0) {
+		int r = watch_devices(m, e);
 
 		if (r < 0)
 			return r;
@@ -217,7 +299,7 @@ void monitor_destroy(struct machine *m)
 {
 	control_destroy(&m->monitor.control);
 	qmp_fini(&m->monitor.qmp);
-	fd_close(&m->monitor.disks.fd);
+	fd_close(&m->monitor.news.fd);
 }
 
 int monitor_start(struct machine *m)

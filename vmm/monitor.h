@@ -24,7 +24,8 @@ struct monitor {
 	bool reset_asked; /* a client wanted a reset */
 	bool crashed; /* the stop that is under way is for good */
 	struct loop_source parked; /* the vCPUs' eventfd, which is theirs */
-	struct loop_source disks; /* eventfd that a disk writes when the host has refused it */
+	struct loop_source
+	        news; /* eventfd that a device writes when something has happened to it */
 	int disk_error[CONFIG_DISKS_MAX]; /* errno that has stopped the VM; 0: none */
 	struct qmp qmp;
 	struct control control;

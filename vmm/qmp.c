@@ -254,6 +254,22 @@ void qmp_reset(struct qmp *q, bool guest, const char *reason)
 	tell_reason(q, "RESET", guest, reason);
 }
 
+void qmp_needs_reset(struct qmp *q, const char *name)
+{
+	if (q->sessions)
+		tell(q, "X_VMM_DEVICE_NEEDS_RESET", json_pack("{s:s}", "device", name));
+}
+
+void qmp_filter_changed(struct qmp *q, const char *name)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/machine/peripheral/%s/virtio-backend", name);
+	if (q->sessions)
+		tell(q, "NIC_RX_FILTER_CHANGED",
+		     json_pack("{s:s, s:s}", "name", name, "path", path));
+}
+
 void qmp_disk_failed(struct qmp *q, const struct qmp_disk_error *f)
 {
 	char node[16];

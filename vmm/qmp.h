@@ -35,6 +35,12 @@ enum qmp_end { QMP_END_QUIT, QMP_END_RESET };
 
 /* What the commands ask of the VM. Called on the main thread; return at
  * once. */
+enum qmp_report {
+	QMP_REPORT_METRICS, /* all counters: of our own shape */
+	QMP_REPORT_DISKS, /* the disks' counters, as in query-blockstats */
+	QMP_REPORT_JAIL, /* what the jail consists of */
+};
+
 struct qmp_vm_ops {
 	enum qmp_status (*status)(void *vm);
 	bool (*stop)(void *vm); /* false: qmp_stopped() follows, or the VM ends */
@@ -44,6 +50,10 @@ struct qmp_vm_ops {
 	                                          * qmp_reset(), if the VM is one that resets */
 	pid_t (*cpu_thread)(void *vm, unsigned cpu); /* of config.cpus */
 	uint64_t (*disk_bytes)(void *vm, unsigned disk); /* of config.n_disks */
+	json_t *(*report)(void *vm, enum qmp_report what); /* new reference; NULL: no memory */
+	int (*resize)(void *vm, unsigned disk, uint64_t bytes, struct err *e);
+	int (*set_link)(void *vm, unsigned net, bool up); /* of config.n_nets; -errno */
+	void (*nmi)(void *vm); /* to every vCPU */
 	int (*disk_error)(void *vm, unsigned disk); /* errno that has stopped the VM; 0: none */
 };
 
@@ -194,6 +204,22 @@ struct qmp_disk_error {
 	bool write; /* else a read */
 	bool stops; /* the VM, and what was refused is tried again later; else the guest is told */
 };
+
+/**
+ * qmp_needs_reset() - A device does not work any more until its driver resets it
+ * @q:    Server; zeroed: does nothing
+ * @name: Of the device
+ *
+ * The event is of our own: X_VMM_DEVICE_NEEDS_RESET.
+ */
+void qmp_needs_reset(struct qmp *q, const char *name);
+
+/**
+ * qmp_filter_changed() - A network card's driver wants other frames, or has another address
+ * @q:    Server; zeroed: does nothing
+ * @name: Of the device
+ */
+void qmp_filter_changed(struct qmp *q, const char *name);
 
 /**
  * qmp_disk_failed() - A disk could not do what the guest asked for

@@ -99,6 +99,7 @@ static const struct {
 	[QMP_STRING] = { "string", JSON_STRING },
 	[QMP_INTEGER] = { "integer", JSON_INTEGER },
 	[QMP_ARRAY] = { "array", JSON_ARRAY },
+	[QMP_BOOLEAN] = { "boolean", JSON_TRUE },
 };
 
 static bool check_arg(struct qmp_call *c, const struct qmp_arg *arg)
@@ -107,7 +108,8 @@ static bool check_arg(struct qmp_call *c, const struct qmp_arg *arg)
 
 	if (!value && !arg->optional)
 		qmp_call_fail(c, QMP_GENERIC_ERROR, "Parameter '%s' is missing", arg->name);
-	else if (value && json_typeof(value) != types[arg->type].type)
+	else if (value && json_typeof(value) != types[arg->type].type &&
+	         !(arg->type == QMP_BOOLEAN && json_is_false(value)))
 		qmp_call_fail(c, QMP_GENERIC_ERROR, "Invalid parameter type for '%s', expected: %s",
 		              arg->name, types[arg->type].name);
 	return !c->failed;

@@ -29,7 +29,7 @@ struct qmp_call {
 	struct err error; /* likewise */
 };
 
-enum qmp_arg_type { QMP_STRING, QMP_INTEGER, QMP_ARRAY };
+enum qmp_arg_type { QMP_STRING, QMP_INTEGER, QMP_ARRAY, QMP_BOOLEAN };
 
 struct qmp_arg {
 	const char *name; /* NULL: none */
@@ -37,7 +37,7 @@ struct qmp_arg {
 	bool optional;
 };
 
-#define QMP_ARGS_MAX 2
+#define QMP_ARGS_MAX 3
 
 /* Makes a command's answer, a new reference. NULL: it failed, waits, or there is no memory. */
 typedef json_t *qmp_handler(struct qmp_call *c);

@@ -3,7 +3,9 @@
 
 #include "vmm/jsontext.h"
 #include "vmm/qmp_block.h"
+#include "vmm/qmp_change.h"
 #include "vmm/qmp_hmp.h"
+#include "vmm/qmp_report.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -258,7 +260,9 @@ static int add_name(json_t *list, const char *name)
 }
 
 static const char *const events[] = {
-	"BLOCK_IO_ERROR", "GUEST_PANICKED", "POWERDOWN", "RESUME", "SHUTDOWN", "STOP",
+	"BLOCK_IO_ERROR", "GUEST_PANICKED", "NIC_RX_FILTER_CHANGED",
+	"POWERDOWN",      "RESET",          "RESUME",
+	"SHUTDOWN",       "STOP",           "X_VMM_DEVICE_NEEDS_RESET",
 };
 
 static json_t *query_events(struct qmp_call *c)
@@ -364,6 +368,11 @@ static const struct qmp_command commands[] = {
 	  .run = add_fd,
 	  .arg = { { .name = "fdset-id", .type = QMP_INTEGER, .optional = true },
 	           { .name = "opaque", .type = QMP_STRING, .optional = true } } },
+	{ .name = "block_resize",
+	  .run = qmp_change_disk_size,
+	  .arg = { { .name = "device", .type = QMP_STRING, .optional = true },
+	           { .name = "node-name", .type = QMP_STRING, .optional = true },
+	           { .name = "size", .type = QMP_INTEGER } } },
 	{ .name = "closefd", .run = closefd, .arg = { { .name = "fdname", .type = QMP_STRING } } },
 	{ .name = "cont", .run = qmp_commands_cont },
 	{ .name = "getfd", .run = getfd, .arg = { { .name = "fdname", .type = QMP_STRING } } },
@@ -371,13 +380,20 @@ static const struct qmp_command commands[] = {
 	  .run = qmp_hmp_run,
 	  .arg = { { .name = "command-line", .type = QMP_STRING },
 	           { .name = "cpu-index", .type = QMP_INTEGER, .optional = true } } },
+	{ .name = "inject-nmi", .run = qmp_change_nmi },
 	{ .name = "qmp_capabilities",
 	  .run = qmp_commands_negotiate,
 	  .arg = { { .name = "enable", .type = QMP_ARRAY, .optional = true } } },
 	{ .name = "query-balloon", .run = query_balloon },
 	{ .name = "query-block", .run = qmp_block_query },
 	{ .name = "query-block-jobs", .run = query_empty_list },
+	{ .name = "query-blockstats",
+	  .run = qmp_report_blockstats,
+	  .arg = { { .name = "query-nodes", .type = QMP_BOOLEAN, .optional = true } } },
 	{ .name = "query-chardev", .run = query_chardev },
+	{ .name = "query-command-line-options",
+	  .run = qmp_report_options,
+	  .arg = { { .name = "option", .type = QMP_STRING, .optional = true } } },
 	{ .name = "query-commands", .run = query_commands },
 	{ .name = "query-cpus", .run = query_cpus },
 	{ .name = "query-cpus-fast", .run = query_cpus_fast },
@@ -399,9 +415,24 @@ static const struct qmp_command commands[] = {
 	  .run = remove_fd,
 	  .arg = { { .name = "fdset-id", .type = QMP_INTEGER },
 	           { .name = "fd", .type = QMP_INTEGER, .optional = true } } },
+	{ .name = "screendump",
+	  .run = qmp_change_screendump,
+	  .arg = { { .name = "filename", .type = QMP_STRING },
+	           { .name = "device", .type = QMP_STRING, .optional = true },
+	           { .name = "head", .type = QMP_INTEGER, .optional = true } } },
+	{ .name = "set_link",
+	  .run = qmp_change_link,
+	  .arg = { { .name = "name", .type = QMP_STRING },
+	           { .name = "up", .type = QMP_BOOLEAN } } },
 	{ .name = "stop", .run = qmp_commands_stop },
 	{ .name = "system_powerdown", .run = qmp_commands_powerdown },
 	{ .name = "system_reset", .run = qmp_commands_reset },
+	{ .name = "x-vmm-config", .run = qmp_report_config },
+	{ .name = "x-vmm-jail", .run = qmp_report_jail },
+	{ .name = "x-vmm-log-level",
+	  .run = qmp_report_log_level,
+	  .arg = { { .name = "level", .type = QMP_STRING, .optional = true } } },
+	{ .name = "x-vmm-metrics", .run = qmp_report_metrics },
 };
 
 static json_t *query_commands(struct qmp_call *c)

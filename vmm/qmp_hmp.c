@@ -73,13 +73,30 @@ static void info_block(struct qmp_call *c, struct text *t)
 	}
 }
 
+static void info_network(struct qmp_call *c, struct text *t)
+{
+	for (unsigned i = 0; i < c->qmp->cfg->n_nets; i++) {
+		const struct config_net *n = &c->qmp->cfg->net[i];
+
+		put(t, "net%u: index=0,type=nic,model=virtio-net-device\r\n \\ hostnet%u: index=0,",
+		    i, i);
+		if (n->kind == NET_TAP)
+			put(t, "type=tap,ifname=%s\r\n", n->tap);
+		else if (n->kind == NET_FD)
+			put(t, "type=tap,fd=%d\r\n", n->fd);
+		else
+			put(t, "type=stream,%s\r\n", n->socket ? n->socket : "passt");
+	}
+}
+
 /* What "info" can tell. */
 static const struct {
 	const char *name;
 	void (*print)(struct qmp_call *c, struct text *t);
 } infos[] = {
-	{ "block", info_block }, { "cpus", info_cpus },     { "kvm", info_kvm },
-	{ "name", info_name },   { "status", info_status }, { "version", info_version },
+	{ "block", info_block },     { "cpus", info_cpus },       { "kvm", info_kvm },
+	{ "name", info_name },       { "network", info_network }, { "status", info_status },
+	{ "version", info_version },
 };
 
 /* What does something, by its names in the other monitor. */

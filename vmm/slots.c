@@ -19,6 +19,7 @@ static int add_virtio(struct machine *m, struct virtio_dev *dev, struct err *e)
 	int r;
 
 	virtio_mmio_init(window, dev, &m->mem);
+	virtio_dev_watch(dev, m->monitor.news.fd);
 	r = bus_add(&m->mmio,
 	            &(struct bus_range){ .base = base,
 	                                 .len = VIRTIO_MMIO_WINDOW,
@@ -60,8 +61,8 @@ static int create_disk(struct machine *m, unsigned i, struct err *e)
 		r = check_disk(m, i, e);
 	if (r < 0)
 		return r;
-	if (m->monitor.disks.fd >= 0)
-		virtio_blk_watch(*blk, m->monitor.disks.fd);
+	if (m->monitor.news.fd >= 0)
+		virtio_blk_watch(*blk, m->monitor.news.fd);
 	return add_virtio(m, virtio_blk_dev(*blk), e);
 }
 

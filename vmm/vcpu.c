@@ -161,6 +161,13 @@ static void excuse_pause(struct vcpu *c)
 		log_debug("vCPU %u: KVM_KVMCLOCK_CTRL: %s", c->index, strerror(errno));
 }
 
+/* By the vCPU's own thread: from another one KVM_NMI would wait for KVM_RUN to end. */
+static void take_nmi(struct vcpu *c)
+{
+	if (ioctl(c->fd, KVM_NMI, 0) < 0)
+		log_warn("vCPU %u: KVM_NMI: %s", c->index, strerror(errno));
+}
+
 /*
  * The first KVM_RUN of a VM makes a kernel thread that is one of this process's (Linux 6.14): it
  * has to happen before the limit on processes, and after the filter, which that thread inherits.
@@ -222,7 +229,7 @@ static void *vcpu_thread(void *arg)
 	struct vcpu *c = arg;
 	struct vcpus *s = c->set;
 	const uint64_t one = 1;
-	bool able, paused;
+	bool able, paused, nmi;
 
 	begin(c);
 	pthread_mutex_lock(&s->lock);
@@ -235,10 +242,13 @@ static void *vcpu_thread(void *arg)
 		}
 		__atomic_store_n(&c->run->immediate_exit, 0, __ATOMIC_RELAXED);
 		paused = c->paused;
-		c->paused = false;
+		nmi = c->nmi;
+		c->paused = c->nmi = false;
 		pthread_mutex_unlock(&s->lock);
 		if (paused)
 			excuse_pause(c);
+		if (nmi)
+			take_nmi(c);
 		able = run_guest(c);
 		pthread_mutex_lock(&s->lock);
 		c->unable = !able;
@@ -352,6 +362,15 @@ void vcpus_paused(struct vcpus *s)
 	pthread_mutex_lock(&s->lock);
 	for (unsigned i = 0; i < s->n; i++)
 		s->cpu[i].paused = true;
+	kick_all(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void vcpus_nmi(struct vcpus *s)
+{
+	pthread_mutex_lock(&s->lock);
+	for (unsigned i = 0; i < s->n; i++)
+		s->cpu[i].nmi = true;
 	kick_all(s);
 	pthread_mutex_unlock(&s->lock);
 }

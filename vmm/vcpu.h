@@ -28,6 +28,7 @@ struct vcpu {
 	pthread_t thread;
 	pid_t tid; /* of the thread; valid after vcpus_start() */
 	bool started;
+	bool nmi; /* [lock of the set] is to get one */
 	bool paused; /* [lock of the set] the guest stood still without knowing */
 	/* Counted by the thread since the start: exits by KVM_EXIT_*, the others, and how often a
 	 * signal brought it out of the guest. */
@@ -144,6 +145,15 @@ void vcpus_reset(struct vcpus *s);
  * Spec:    Linux Documentation/virt/kvm/api.rst 4.76 KVM_KVMCLOCK_CTRL
  */
 void vcpus_paused(struct vcpus *s);
+
+/**
+ * vcpus_nmi() - Send every vCPU a non-maskable interrupt
+ * @s: Started; parked ones get it when they go on
+ *
+ * Context: main thread; does not wait.
+ * Spec:    Linux Documentation/virt/kvm/api.rst 4.64 KVM_NMI
+ */
+void vcpus_nmi(struct vcpus *s);
 
 /**
  * vcpus_stop() - Make all vCPUs leave the guest and end their threads
