@@ -123,6 +123,10 @@ int main(void)
 		if (options[i].group != GROUP_OTHER)
 			json_object_set_new(options_schema, options[i].name,
 			                    option_schema(&options[i]));
+	json_object_set_new(options_schema, "command",
+	                    json_pack("{s:s, s:{s:s}, s:s}", "type", "array", "items", "type",
+	                              "string", "description",
+	                              "what the guest runs: the words after '--'"));
 	all = json_pack("{s:s, s:s, s:s, s:o, s:b}", "$schema",
 	                "https://json-schema.org/draft/2020-12/schema", "title", "vmm --config",
 	                "type", "object", "properties", options_schema, "additionalProperties", 0);

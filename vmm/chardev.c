@@ -454,11 +454,10 @@ static void peer_came(struct peer *p, int fd)
 
 static int open_pty(struct chardev *c, struct err *e)
 {
-	char name[PEER_PTY_NAME];
-	int r = peer_open_pty(&c->peer, c->setup.loop, peer_came, name, e);
+	int r = peer_open_pty(&c->peer, c->setup.loop, peer_came, c->pty, e);
 
 	if (r == 0) /* the user cannot do without this */
-		log_error("%s is %s", c->setup.label, name);
+		log_error("%s is %s", c->setup.label, c->pty);
 	return r;
 }
 

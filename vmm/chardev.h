@@ -66,6 +66,7 @@ struct chardev {
 	struct outq queue;
 	struct endpoint in, out; /* of one descriptor while a peer is here */
 	struct peer peer;
+	char pty[PEER_PTY_NAME]; /* name of the pseudo-terminal; empty: none */
 	size_t replay; /* bytes at the head of the queue that a peer is shown once more */
 	struct terminal terminal;
 	struct loop_source wake; /* timerfd: bytes in the queue, or the device has room */

@@ -321,6 +321,7 @@ void config_fini(struct config *c)
 		free(c->vport[i].where.value);
 	free(c->vsock.value);
 	free(c->root_dir.value);
+	free(c->file_command);
 	json_decref(c->file);
 	*c = (struct config){ .result_fd = -1 };
 }

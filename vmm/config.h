@@ -174,6 +174,7 @@ struct config {
 	const char *user; /* "U[:G]"; NULL: nobody instead of root */
 	int escape; /* control character, or -1: none */
 	const char *config_file; /* NULL: none */
+	char **file_command; /* owned: @command, if it is the file's */
 	struct json_t *file; /* owned: what it says, which the strings above may point into */
 	bool dry_run;
 	bool check_host;

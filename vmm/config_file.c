@@ -226,6 +226,32 @@ static int set_option(struct config *c, const struct opt *o, json_t *v, struct e
 	return r;
 }
 
+/* The words of a command, which is no option. The command line's is another one. */
+static int take_command(struct config *c, json_t *v, struct err *e)
+{
+	const json_t *one;
+	char **words;
+	size_t i;
+
+	if (!json_is_array(v))
+		return err_set(e, EINVAL, "'command': the value is not a list");
+	if (c->n_command > 0 || json_array_size(v) == 0)
+		return 0;
+	words = calloc(json_array_size(v), sizeof(*words));
+	c->file_command = words;
+	if (!words)
+		return err_set(e, ENOMEM, "no memory for the command");
+	json_array_foreach(v, i, one)
+	{
+		if (!json_is_string(one))
+			return err_wrap(e, wrong_kind(TEXT, e), "'command'");
+		words[i] = (char *)(uintptr_t)json_string_value(one); /* nobody writes to it */
+	}
+	c->command = words;
+	c->n_command = (unsigned)i;
+	return 0;
+}
+
 static int unknown(const char *name, struct err *e)
 {
 	const char *near = options_nearest(name, strlen(name));
@@ -243,6 +269,8 @@ static int take_member(struct config *c, uint64_t given, uint64_t *seen, const c
 	uint64_t bit;
 	int r;
 
+	if (strcmp(name, "command") == 0)
+		return take_command(c, v, e);
 	if (!o)
 		return unknown(name, e);
 	if (o->group == GROUP_OTHER)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/monitor.h"
 
+#include "vmm/jsonpack.h"
 #include "vmm/machine.h"
 #include "vmm/metrics.h"
 
@@ -194,6 +195,16 @@ static int disk_error(void *vm, unsigned disk)
 	return m->monitor.disk_error[disk];
 }
 
+static bool console(void *vm, unsigned i, struct qmp_console *ret)
+{
+	const struct machine *m = vm;
+	const struct chardev *c = i < m->consoles.n ? m->consoles.end[i] : NULL;
+
+	if (c)
+		*ret = (struct qmp_console){ c->setup.label, c->setup.where, c->pty };
+	return c;
+}
+
 static json_t *show_jail(const struct jail *j)
 {
 	static const char *const filters[] = {
@@ -208,15 +219,15 @@ static json_t *show_jail(const struct jail *j)
 		const int refused = j->layers.result[i];
 
 		r = json_array_append_new(
-		        layers, json_pack("{s:s, s:b, s:s?}", "name", jail_layer_names[i], "holds",
-		                          j->mode != JAIL_OFF && refused == 0, "error",
-		                          refused < 0 ? strerrordesc_np(-refused) : NULL));
+		        layers, jsonpack_new("{s:s, s:b, s:s}", "name", jail_layer_names[i],
+		                             "holds", j->mode != JAIL_OFF && refused == 0, "error",
+		                             refused < 0 ? strerrordesc_np(-refused) : NULL));
 	}
 	if (r < 0) {
 		json_decref(layers);
 		return NULL;
 	}
-	return json_pack("{s:s, s:o}", "filters", filters[j->filter], "layers", layers);
+	return jsonpack_new("{s:s, s:o}", "filters", filters[j->filter], "layers", layers);
 }
 
 static json_t *report(void *vm, enum qmp_report what)
@@ -264,6 +275,7 @@ static const struct qmp_vm_ops ops = {
 	.cpu_thread = cpu_thread,
 	.disk_bytes = disk_bytes,
 	.disk_error = disk_error,
+	.console = console,
 	.report = report,
 	.resize = resize,
 	.set_link = set_link,

@@ -35,6 +35,13 @@ enum qmp_end { QMP_END_QUIT, QMP_END_RESET };
 
 /* What the commands ask of the VM. Called on the main thread; return at
  * once. */
+/* A console or port of the guest, and where the host's end is. */
+struct qmp_console {
+	const char *label;
+	const struct config_where *where;
+	const char *pty; /* name of the pseudo-terminal, if it is one */
+};
+
 enum qmp_report {
 	QMP_REPORT_METRICS, /* all counters: of our own shape */
 	QMP_REPORT_DISKS, /* the disks' counters, as in query-blockstats */
@@ -50,6 +57,7 @@ struct qmp_vm_ops {
 	                                          * qmp_reset(), if the VM is one that resets */
 	pid_t (*cpu_thread)(void *vm, unsigned cpu); /* of config.cpus */
 	uint64_t (*disk_bytes)(void *vm, unsigned disk); /* of config.n_disks */
+	bool (*console)(void *vm, unsigned i, struct qmp_console *ret); /* false: no more */
 	json_t *(*report)(void *vm, enum qmp_report what); /* new reference; NULL: no memory */
 	int (*resize)(void *vm, unsigned disk, uint64_t bytes, struct err *e);
 	int (*set_link)(void *vm, unsigned net, bool up); /* of config.n_nets; -errno */
@@ -69,6 +77,7 @@ struct qmp {
 	void (*changed)(struct qmp_session *s);
 	struct qmp_session *sessions;
 	struct qmp_fds fds;
+	char *folder; /* that paths of @cfg begin in; NULL: not known */
 };
 
 /* Why a session takes no further command for now. */
@@ -101,6 +110,8 @@ struct qmp_session {
  * @cfg: Outlives @q
  * @ops: All set
  * @vm:  First argument of each
+ *
+ * Context: set-up, in the folder that paths of @cfg begin in.
  */
 void qmp_init(struct qmp *q, const struct config *cfg, const struct qmp_vm_ops *ops, void *vm);
 

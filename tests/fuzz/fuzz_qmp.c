@@ -7,6 +7,7 @@
  */
 #include "vmm/qmp.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define CLIENTS 4
@@ -59,6 +60,44 @@ static uint64_t disk_bytes(void *vm, unsigned disk)
 {
 	(void)vm;
 	return disk;
+}
+
+static int disk_error(void *vm, unsigned disk)
+{
+	(void)vm;
+	return disk ? 0 : ENOSPC;
+}
+
+static bool console(void *vm, unsigned i, struct qmp_console *ret)
+{
+	const struct config *cfg = &((struct world *)vm)->cfg;
+
+	*ret = (struct qmp_console){ "serial", &cfg->serial, "" };
+	return i == 0;
+}
+
+static json_t *report(void *vm, enum qmp_report what)
+{
+	(void)vm;
+	return json_integer(what);
+}
+
+static int resize(void *vm, unsigned disk, uint64_t bytes, struct err *e)
+{
+	(void)vm;
+	return bytes > disk ? 0 : err_set(e, EINVAL, "too small");
+}
+
+static int set_link(void *vm, unsigned net, bool up)
+{
+	(void)vm;
+	(void)net;
+	return up ? 0 : -EPIPE;
+}
+
+static void nmi(void *vm)
+{
+	qmp_needs_reset(&((struct world *)vm)->qmp, "blk0");
 }
 
 static void changed(struct qmp_session *s)
@@ -139,9 +178,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.end = end,
 		.cpu_thread = cpu_thread,
 		.disk_bytes = disk_bytes,
+		.disk_error = disk_error,
+		.console = console,
+		.report = report,
+		.resize = resize,
+		.set_link = set_link,
+		.nmi = nmi,
 	};
-	struct world w = { .cfg = { .cpus = 2, .n_disks = 1, .disk = { { .path = "a" } } },
-		           .status = QMP_RUNNING };
+	struct world w = {
+		.cfg = { .cpus = 2, .n_disks = 1, .disk = { { .path = "a" } }, .n_nets = 1 },
+		.status = QMP_RUNNING
+	};
 
 	qmp_init(&w.qmp, &w.cfg, &ops, &w);
 	w.qmp.changed = changed;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/qmp_rig.h"
 
+#include <errno.h>
 #include <string.h>
 
 static enum qmp_status status(void *vm)
@@ -60,6 +61,52 @@ static int disk_error(void *vm, unsigned disk)
 	return disk == 0 ? r->disk_error : 0;
 }
 
+static bool console(void *vm, unsigned i, struct qmp_console *ret)
+{
+	const struct qmp_rig *r = vm;
+
+	if (i == 0)
+		*ret = (struct qmp_console){ "serial", &r->cfg.serial, "" };
+	else if (i == 1)
+		*ret = (struct qmp_console){ "console", &r->cfg.console, "/dev/pts/7" };
+	else if (i == 2)
+		*ret = (struct qmp_console){ "org.x", &r->cfg.vport[0].where, "" };
+	return i < 3;
+}
+
+static json_t *report(void *vm, enum qmp_report what)
+{
+	(void)vm;
+	return json_pack("{s:i}", "report", (int)what);
+}
+
+static int resize(void *vm, unsigned disk, uint64_t bytes, struct err *e)
+{
+	struct qmp_rig *r = vm;
+
+	if (bytes % 512 != 0)
+		return err_set(e, EINVAL, "not whole sectors");
+	r->resized = bytes + disk;
+	return 0;
+}
+
+static int set_link(void *vm, unsigned net, bool up)
+{
+	struct qmp_rig *r = vm;
+
+	if (net == 1)
+		return -EPIPE;
+	r->link_down = !up;
+	return 0;
+}
+
+static void nmi(void *vm)
+{
+	struct qmp_rig *r = vm;
+
+	r->nmis++;
+}
+
 static void changed(struct qmp_session *s)
 {
 	struct qmp_rig *r = container_of(s->qmp, struct qmp_rig, qmp);
@@ -77,6 +124,11 @@ void qmp_rig_init(struct qmp_rig *r)
 		.end = end,
 		.cpu_thread = cpu_thread,
 		.disk_bytes = disk_bytes,
+		.console = console,
+		.report = report,
+		.resize = resize,
+		.set_link = set_link,
+		.nmi = nmi,
 		.disk_error = disk_error,
 	};
 
@@ -86,12 +138,18 @@ void qmp_rig_init(struct qmp_rig *r)
 		.memory = 268435456,
 		.name = "x",
 		.serial = { .kind = WHERE_STDIO },
+		.console = { .kind = WHERE_PTY },
+		.vport = { { .name = "org.x", .where = { .kind = WHERE_UNIX, .path = "p" } } },
+		.net = { { .kind = NET_TAP, .tap = "tap0" }, { .kind = NET_PASST } },
+		.n_nets = 2,
 		.disk = { { .path = "disk.img", .readonly = true } },
 		.n_disks = 1,
 		.control = { { .path = "/p" }, { .fd = 5 } },
 		.n_control = 2,
 	};
 	qmp_init(&r->qmp, &r->cfg, &ops, r);
+	free(r->qmp.folder);
+	r->qmp.folder = strdup("/f");
 	r->qmp.changed = changed;
 }
 

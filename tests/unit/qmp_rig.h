@@ -11,6 +11,9 @@ struct qmp_rig {
 	enum qmp_status status;
 	int disk_error; /* of its disk */
 	unsigned stops, conts, presses, changes; /* how often each was called */
+	uint64_t resized; /* bytes and number of the disk */
+	unsigned nmis;
+	bool link_down;
 	int ends; /* bits: 1 << enum qmp_end */
 };
 

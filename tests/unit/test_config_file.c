@@ -88,6 +88,9 @@ static const char *const words[][WORDS_MAX] = {
 	{ "--log-level", "debug" },
 	{ "--jail", "strict" },
 	{ "--user", "1000:1000" },
+	{ "--env", "A=b,c", "--env", "D=", "--cwd", "/x", "--guest-user", "u:g", "--terminal", "--",
+	  "make", "--kernel", "" },
+	{ "--no-terminal", "--", "true" },
 };
 
 /* What the command line makes of row @row, a kernel added; the result is the caller's to free. */
@@ -214,6 +217,8 @@ static const struct {
 	{ "{\"paused\": \"yes\"}", EINVAL, "the value is not true or false" },
 	{ "{\"memory\": 64.5}", EINVAL, "the value is not text or a whole number" },
 	{ "{\"append\": \"quiet\"}", EINVAL, "'append': the value is not a list" },
+	{ "{\"command\": \"true\"}", EINVAL, "'command': the value is not a list" },
+	{ "{\"command\": [1]}", EINVAL, "'command': the value is not text" },
 	{ "{\"append\": [[]]}", EINVAL, "the value is not text" },
 	{ "{\"kernel\": \"a\\u0000b\"}", EINVAL, "line 1" },
 	{ "{\"disk\": [{\"pth\": \"a\"}]}", EINVAL, "'disk': there is neither a 'path'" },

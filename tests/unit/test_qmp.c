@@ -121,7 +121,10 @@ static const struct {
 	  "\"iops_wr\": 0, \"bps\": 0, \"bps_rd\": 0, \"bps_wr\": 0}}]}\r\n" },
 	{ "{'execute':'query-chardev'}",
 	  "{\"return\": [{\"frontend-open\": true, \"filename\": \"stdio\", \"label\": "
-	  "\"serial0\"}, {\"frontend-open\": true, \"filename\": \"unix:/p,server=on\", "
+	  "\"serial0\"}, {\"frontend-open\": true, \"filename\": \"pty:/dev/pts/7\", \"label\": "
+	  "\"console0\"}, {\"frontend-open\": true, \"filename\": \"unix:/f/p,server=on\", "
+	  "\"label\": \"org.x\"}, {\"frontend-open\": true, \"filename\": "
+	  "\"unix:/p,server=on\", "
 	  "\"label\": \"compat_monitor0\"}, {\"frontend-open\": true, \"filename\": \"fd\", "
 	  "\"label\": \"compat_monitor1\"}]}\r\n" },
 	{ "{'execute':'query-migrate'}", OK },
@@ -131,6 +134,35 @@ static const struct {
 	{ "{'execute':'query-fdsets'}", "{\"return\": []}\r\n" },
 	{ "{'execute':'query-balloon'}",
 	  ERROR("DeviceNotActive", "No balloon device has been activated") },
+	{ "{'execute':'query-blockstats','arguments':{'query-nodes':false}}",
+	  "{\"return\": {\"report\": 1}}\r\n" },
+	{ "{'execute':'x-vmm-metrics'}", "{\"return\": {\"report\": 0}}\r\n" },
+	{ "{'execute':'x-vmm-jail'}", "{\"return\": {\"report\": 2}}\r\n" },
+	{ "{'execute':'x-vmm-log-level'}", "{\"return\": {\"level\": \"warn\"}}\r\n" },
+	{ "{'execute':'x-vmm-log-level','arguments':{'level':'loud'}}",
+	  GENERIC("Parameter 'level' does not accept value 'loud'") },
+	{ "{'execute':'query-command-line-options','arguments':{'option':'vsock'}}",
+	  "{\"return\": [{\"option\": \"vsock\", \"parameters\": [{\"name\": \"cid\", \"type\": "
+	  "\"string\"}, {\"name\": \"socket\", \"type\": \"string\"}]}]}\r\n" },
+	{ "{'execute':'query-command-line-options','arguments':{'option':'drive'}}",
+	  GENERIC("invalid option name: drive") },
+	/* changes that are refused */
+	{ "{'execute':'block_resize','arguments':{'node-name':'d1','size':512}}",
+	  GENERIC("Cannot find device='' nor node-name='d1'") },
+	{ "{'execute':'block_resize','arguments':{'device':'d0','size':512}}",
+	  GENERIC("Cannot find device='d0' nor node-name=''") },
+	{ "{'execute':'block_resize','arguments':{'device':'vd0','size':-1}}",
+	  GENERIC("Parameter 'size' expects a >0 size") },
+	{ "{'execute':'block_resize','arguments':{'device':'vd0','size':1}}",
+	  GENERIC("not whole sectors") },
+	{ "{'execute':'set_link','arguments':{'name':'net2','up':true}}",
+	  ERROR("DeviceNotFound", "Device 'net2' not found") },
+	{ "{'execute':'set_link','arguments':{'name':'net1','up':true}}",
+	  GENERIC("Device 'net1': the host's end has gone") },
+	{ "{'execute':'set_link','arguments':{'name':'net0','up':1}}",
+	  GENERIC("Invalid parameter type for 'up', expected: boolean") },
+	{ "{'execute':'screendump','arguments':{'filename':'f'}}",
+	  GENERIC("There is no screen: this machine has no display device") },
 	/* descriptors that were not sent */
 	{ "{'execute':'getfd','arguments':{'fdname':'a'}}",
 	  GENERIC("No file descriptor supplied via SCM_RIGHTS") },
@@ -150,10 +182,16 @@ static const struct {
 	  "{\"return\": \"unknown command: 'hop'\\r\\n\"}\r\n" },
 	{ "{'execute':'human-monitor-command','arguments':{'command-line':''}}",
 	  "{\"return\": \"\"}\r\n" },
+	{ "{'execute':'human-monitor-command','arguments':{'command-line':'info network'}}",
+	  "{\"return\": \"net0: index=0,type=nic,model=virtio-net-device\\r\\n \\\\ hostnet0: "
+	  "index=0,type=tap,ifname=tap0\\r\\nnet1: index=0,type=nic,model=virtio-net-device\\r\\n "
+	  "\\\\ hostnet1: index=0,type=stream,passt\\r\\n\"}\r\n" },
 	/* what changes the VM */
 	{ "{'execute':'system_powerdown','id':1}",
 	  EVENT("\"POWERDOWN\"") "{\"return\": {}, \"id\": 1}\r\n" },
 	{ "{'execute':'cont'}", OK },
+	{ "{'execute':'x-vmm-log-level','arguments':{'level':'warn'}}",
+	  "{\"return\": {\"level\": \"warn\"}}\r\n" },
 };
 
 START_TEST(feed_talk_is_answered_word_for_word)
@@ -213,6 +251,30 @@ START_TEST(feed_before_negotiation_is_judged)
 
 	expect(&s, beginnings[_i].says, beginnings[_i].hears);
 	qmp_session_fini(&s);
+}
+END_TEST
+
+START_TEST(changes_reach_the_machine)
+{
+	expect(&session, "{'execute':'block_resize','arguments':{'device':'vd0','size':1024}}", OK);
+	expect(&session, "{'execute':'set_link','arguments':{'name':'net0','up':false}}", OK);
+	expect(&session, "{'execute':'inject-nmi'}", OK);
+
+	ck_assert_uint_eq(rig.resized, 1024);
+	ck_assert(rig.link_down);
+	ck_assert_uint_eq(rig.nmis, 1);
+}
+END_TEST
+
+START_TEST(devices_news_are_told)
+{
+	qmp_needs_reset(&rig.qmp, "blk0");
+	expect(&session, "",
+	       EVENT("\"X_VMM_DEVICE_NEEDS_RESET\", \"data\": {\"device\": \"blk0\"}"));
+	qmp_filter_changed(&rig.qmp, "net0");
+	expect(&session, "",
+	       EVENT("\"NIC_RX_FILTER_CHANGED\", \"data\": {\"name\": \"net0\", \"path\": "
+	             "\"/machine/peripheral/net0/virtio-backend\"}"));
 }
 END_TEST
 
@@ -515,6 +577,8 @@ static TCase *tell_case(void)
 	TCase *t = tcase_create("events and waits");
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, changes_reach_the_machine);
+	tcase_add_test(t, devices_news_are_told);
 	tcase_add_test(t, stop_is_answered_when_the_vm_stands_still);
 	tcase_add_test(t, cont_is_answered_when_the_vm_runs);
 	tcase_add_test(t, ended_vm_answers_whoever_waits);
