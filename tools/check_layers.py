@@ -72,7 +72,7 @@ LAYERS = {
     "arch": (["arch/*"], ["base", "memory", "boot/boot.h"]),
     # The command line: knows options and configuration, makes nothing.
     "cli": (
-        ["vmm/cli", "vmm/options", "vmm/optlist", "vmm/optnet", "vmm/optdir", "vmm/optdisk", "vmm/optval",
+        ["vmm/cli", "vmm/options", "vmm/optlist", "vmm/optnet", "vmm/optdir", "vmm/optdisk", "vmm/optfd", "vmm/optval",
          "vmm/help", "vmm/config_file", "vmm/config_json"],
         ["base"],
     ),

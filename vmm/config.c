@@ -323,5 +323,5 @@ void config_fini(struct config *c)
 	free(c->root_dir.value);
 	free(c->file_command);
 	json_decref(c->file);
-	*c = (struct config){ .result_fd = -1 };
+	*c = (struct config){ .result_fd = -1, .kvm_fd = -1 };
 }

@@ -148,6 +148,7 @@ struct config {
 	struct config_vport vport[CONFIG_VPORTS_MAX]; /* in the order the guest sees them */
 	unsigned n_vports;
 	struct config_vsock vsock;
+	int kvm_fd; /* inherited; -1: open the device */
 	const char *name; /* NULL: none */
 	char *const *command; /* words after "--" */
 	unsigned n_command; /* 0: no command */

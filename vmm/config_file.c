@@ -33,6 +33,7 @@ static const uint8_t kinds[OPT_N_TYPES] = {
 	[OPT_VSOCK] = TEXT | OBJECT,
 	[OPT_CONTROL] = TEXT | OBJECT,
 	[OPT_RESULT] = TEXT | OBJECT,
+	[OPT_FD] = TEXT | OBJECT,
 	[OPT_ESCAPE] = TEXT,
 	[OPT_VPORT] = TEXT | OBJECT,
 };

@@ -256,6 +256,13 @@ static json_t *make_result(const struct config *c, const struct opt *o)
 	return jsontext_new(c->result);
 }
 
+static json_t *make_fd(const struct config *c, const struct opt *o)
+{
+	int fd = *(const int *)field(c, o);
+
+	return fd < 0 ? json_null() : make_pair("fd", json_integer(fd));
+}
+
 static json_t *make_vsock(const struct config *c, const struct opt *o)
 {
 	json_t *vsock;
@@ -303,12 +310,13 @@ static json_t *make_escape(const struct config *c, const struct opt *o)
 typedef json_t *config_json_maker(const struct config *c, const struct opt *o);
 
 static config_json_maker *const makers[OPT_N_TYPES] = {
-	[OPT_FLAG] = make_flag,     [OPT_TEXT] = make_text,       [OPT_PATH] = make_text,
-	[OPT_NAME] = make_text,     [OPT_CPU] = make_text,        [OPT_UINT] = make_uint,
-	[OPT_SIZE] = make_size,     [OPT_SECONDS] = make_seconds, [OPT_WORD] = make_word,
-	[OPT_DISK] = make_disks,    [OPT_ROOT] = make_root,       [OPT_WHERE] = make_where,
-	[OPT_VSOCK] = make_vsock,   [OPT_CONTROL] = make_control, [OPT_RESULT] = make_result,
-	[OPT_ESCAPE] = make_escape, [OPT_NET] = make_nets,        [OPT_VPORT] = make_vports,
+	[OPT_FLAG] = make_flag,    [OPT_TEXT] = make_text,       [OPT_PATH] = make_text,
+	[OPT_NAME] = make_text,    [OPT_CPU] = make_text,        [OPT_UINT] = make_uint,
+	[OPT_SIZE] = make_size,    [OPT_SECONDS] = make_seconds, [OPT_WORD] = make_word,
+	[OPT_DISK] = make_disks,   [OPT_ROOT] = make_root,       [OPT_WHERE] = make_where,
+	[OPT_VSOCK] = make_vsock,  [OPT_CONTROL] = make_control, [OPT_RESULT] = make_result,
+	[OPT_FD] = make_fd,        [OPT_ESCAPE] = make_escape,   [OPT_NET] = make_nets,
+	[OPT_VPORT] = make_vports,
 };
 
 /* The words after "--", which are no option. */

@@ -91,7 +91,7 @@ static int create_memory(struct machine *m, struct err *e)
 {
 	struct arch_ram ram[GMEM_REGIONS_MAX];
 	unsigned n = arch_ram_layout(m->cfg->memory, ram);
-	int r = vm_create(&m->vm, e);
+	int r = vm_create(&m->vm, m->cfg->kvm_fd, e);
 
 	for (unsigned i = 0; i < n && r == 0; i++)
 		r = gmem_add(&m->mem, ram[i].base, ram[i].size, e);

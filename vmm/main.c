@@ -54,7 +54,7 @@ static int run_vm(const struct config *cfg, struct signals *signals, struct serv
 /* What was inherited and not asked for goes before anything of ours is opened. */
 static void shed(const struct config *cfg, const struct signals *signals)
 {
-	int keep[2 + CONFIG_ENDS_MAX + CONFIG_NETS_MAX + CONFIG_CONTROL_MAX + CONFIG_DISKS_MAX] = {
+	int keep[3 + CONFIG_ENDS_MAX + CONFIG_NETS_MAX + CONFIG_CONTROL_MAX + CONFIG_DISKS_MAX] = {
 		cfg->result_fd,
 		signals->source.fd,
 	};
@@ -65,6 +65,7 @@ static void shed(const struct config *cfg, const struct signals *signals)
 		if (end[i].where->kind == WHERE_FD)
 			keep[n++] = end[i].where->fd;
 
+	keep[n++] = cfg->kvm_fd;
 	for (unsigned i = 0; i < cfg->n_control; i++)
 		keep[n++] = cfg->control[i].fd;
 	for (unsigned i = 0; i < cfg->n_disks; i++)

@@ -2,6 +2,7 @@
 #include "vmm/optdisk.h"
 
 #include "vmm/num.h"
+#include "vmm/optfd.h"
 #include "vmm/optlist.h"
 
 #include <ctype.h>
@@ -70,15 +71,13 @@ static bool disk_first_is_key(const char *item)
 static int set_disk_fd(struct config_disk *d, const char *value, struct err *e)
 {
 	const char *word = value - strlen("fd=");
-	uint64_t fd;
 
 	if (d->path)
 		return err_set(e, EINVAL, "both a file name and " SHOWN, word);
-	if (num_parse(value, &fd) < 0 || fd <= STDERR_FILENO || fd > INT_MAX)
+	if (optfd_parse(value, STDERR_FILENO + 1, &d->fd) < 0)
 		return err_set(e, EINVAL, SHOWN " is not a descriptor of an image: fd=3 or above",
 		               word);
 	d->path = word;
-	d->fd = (int)fd;
 	d->inherited = true;
 	return 0;
 }

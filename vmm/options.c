@@ -207,6 +207,18 @@ const struct opt options[] = {
 	  .arg = "host[,-f][,+f]",
 	  .help = "processor: the host's, without or with a feature",
 	  .more = MORE("Features have the names of /proc/cpuinfo.") },
+	{ .name = "kvm",
+	  .type = OPT_FD,
+	  .group = GROUP_MACHINE,
+	  .field = AT(kvm_fd),
+	  .arg = "fd=N",
+	  .help = "use this open descriptor of /dev/kvm",
+	  .more = MORE(
+	          "For users who may not open the device, and for places where it is not. Wherever "
+	          "an "
+	          "option takes 'fd=N', N may also be the name that systemd hands a descriptor "
+	          "over "
+	          "by: FileDescriptorName= of a socket unit, or OpenFile=.") },
 	{ .name = "name",
 	  .type = OPT_NAME,
 	  .group = GROUP_MACHINE,

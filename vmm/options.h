@@ -27,6 +27,7 @@ enum opt_type {
 	OPT_VSOCK, /* struct config_vsock */
 	OPT_CONTROL, /* struct config_control */
 	OPT_RESULT, /* config.result and config.result_fd */
+	OPT_FD, /* int: "fd=N"; -1: not given */
 	OPT_ESCAPE, /* int */
 	OPT_HELP, /* print and be done */
 	OPT_VERSION, /* print and be done */

@@ -2,6 +2,7 @@
 #include "vmm/optnet.h"
 
 #include "vmm/num.h"
+#include "vmm/optfd.h"
 #include "vmm/optlist.h"
 
 #include <ctype.h>
@@ -63,10 +64,10 @@ static int parse_number(const char *key, const char *value, uint64_t min, uint64
 static int parse_fd(struct config_net *n, const char *value, struct err *e)
 {
 	unsigned fd = 0;
-	int r = parse_number("fd", value, STDERR_FILENO + 1, INT_MAX, &fd, e);
 
-	n->fd = (int)fd;
-	return r;
+	if (optfd_parse(value, STDERR_FILENO + 1, &n->fd) == 0)
+		return 0;
+	return parse_number("fd", value, STDERR_FILENO + 1, INT_MAX, &fd, e);
 }
 
 static int parse_mac(struct config_net *n, const char *value, struct err *e)

@@ -4,6 +4,7 @@
 #include "vmm/num.h"
 #include "vmm/optdir.h"
 #include "vmm/optdisk.h"
+#include "vmm/optfd.h"
 #include "vmm/optlist.h"
 #include "vmm/optnet.h"
 
@@ -150,15 +151,12 @@ static int set_word(struct config *c, const struct opt *o, const char *value, st
 	return err_set(e, EINVAL, SHOWN " is not one of %s", value, known);
 }
 
-/* The number of PREFIX "fd=N". */
-static int parse_fd(const char *value, unsigned least, int *ret)
-{
-	uint64_t fd;
+#define FD "fd="
 
-	if (num_parse(value + strlen("fd="), &fd) < 0 || fd < least || fd > INT_MAX)
-		return -EINVAL;
-	*ret = (int)fd;
-	return 0;
+/* The descriptor of "fd=N". */
+static int parse_fd(const char *value, int least, int *ret)
+{
+	return optfd_parse(value + strlen(FD), least, ret);
 }
 
 static int set_disk(struct config *c, const struct opt *o, const char *value, struct err *e)
@@ -350,14 +348,20 @@ static int set_vport(struct config *c, const struct opt *o, const char *value, s
 
 static int set_result(struct config *c, const struct opt *o, const char *value, struct err *e)
 {
-	uint64_t fd;
-
-	if (strncmp(value, "fd=", 3) != 0)
+	if (strncmp(value, FD, strlen(FD)) != 0)
 		return set_path(c, o, value, e);
-	if (num_parse(value + 3, &fd) < 0 || fd == 0 || fd > INT_MAX)
+	if (parse_fd(value, STDOUT_FILENO, &c->result_fd) < 0)
 		return err_set(e, EINVAL, SHOWN " is not a descriptor to write to: fd=1 or above",
 		               value);
-	c->result_fd = (int)fd;
+	return 0;
+}
+
+static int set_fd(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	if (strncmp(value, FD, strlen(FD)) != 0 ||
+	    parse_fd(value, STDERR_FILENO + 1, field(c, o)) < 0)
+		return err_set(e, EINVAL, SHOWN " is not an inherited descriptor: fd=3 or above",
+		               value);
 	return 0;
 }
 
@@ -367,7 +371,7 @@ static int set_control(struct config *c, const struct opt *o, const char *value,
 
 	if (c->n_control == o->repeat)
 		return err_set(e, E2BIG, "given more than %u times", o->repeat);
-	if (strncmp(value, "fd=", 3) != 0)
+	if (strncmp(value, FD, strlen(FD)) != 0)
 		control.path = value;
 	else if (parse_fd(value, STDERR_FILENO + 1, &control.fd) < 0)
 		return err_set(e, EINVAL, SHOWN " is not a descriptor of a socket: fd=3 or above",
@@ -394,12 +398,13 @@ static int set_escape(struct config *c, const struct opt *o, const char *value, 
 typedef int optval_setter(struct config *c, const struct opt *o, const char *value, struct err *e);
 
 static optval_setter *const setters[OPT_N_TYPES] = {
-	[OPT_FLAG] = set_flag,     [OPT_TEXT] = set_text,       [OPT_PATH] = set_path,
-	[OPT_NAME] = set_name,     [OPT_CPU] = set_cpu,         [OPT_UINT] = set_number,
-	[OPT_SIZE] = set_number,   [OPT_SECONDS] = set_number,  [OPT_WORD] = set_word,
-	[OPT_DISK] = set_disk,     [OPT_ROOT] = set_disk,       [OPT_WHERE] = set_where,
-	[OPT_VSOCK] = set_vsock,   [OPT_CONTROL] = set_control, [OPT_RESULT] = set_result,
-	[OPT_ESCAPE] = set_escape, [OPT_NET] = set_net,         [OPT_VPORT] = set_vport,
+	[OPT_FLAG] = set_flag,   [OPT_TEXT] = set_text,       [OPT_PATH] = set_path,
+	[OPT_NAME] = set_name,   [OPT_CPU] = set_cpu,         [OPT_UINT] = set_number,
+	[OPT_SIZE] = set_number, [OPT_SECONDS] = set_number,  [OPT_WORD] = set_word,
+	[OPT_DISK] = set_disk,   [OPT_ROOT] = set_disk,       [OPT_WHERE] = set_where,
+	[OPT_VSOCK] = set_vsock, [OPT_CONTROL] = set_control, [OPT_RESULT] = set_result,
+	[OPT_FD] = set_fd,       [OPT_ESCAPE] = set_escape,   [OPT_NET] = set_net,
+	[OPT_VPORT] = set_vport,
 };
 
 int optval_set(struct config *c, const struct opt *o, const char *value, struct err *e)
@@ -427,6 +432,7 @@ const struct optlist_key *optval_keys(enum opt_type type, unsigned part, unsigne
 		return vsock_keys;
 	case OPT_CONTROL:
 	case OPT_RESULT:
+	case OPT_FD:
 		*ret_n = ARRAY_SIZE(fd_keys);
 		return fd_keys;
 	default:
@@ -438,7 +444,7 @@ int optval_defaults(struct config *ret, struct err *e)
 {
 	int r = 0;
 
-	*ret = (struct config){ .result_fd = -1 };
+	*ret = (struct config){ .result_fd = -1, .kvm_fd = -1 };
 	for (unsigned i = 0; i < options_n && r == 0; i++)
 		if (options[i].def)
 			r = optval_set(ret, &options[i], options[i].def, e);

@@ -48,15 +48,17 @@ int vm_open_kvm(struct err *e)
 	return err_errno(e, errno, "cannot open " VM_KVM_PATH);
 }
 
-int vm_create(struct vm *vm, struct err *e)
+int vm_create(struct vm *vm, int kvm_fd, struct err *e)
 {
 	int r;
 
-	*vm = (struct vm){ .kvm_fd = -1, .fd = -1 };
-	vm->kvm_fd = vm_open_kvm(e);
+	*vm = (struct vm){ .kvm_fd = kvm_fd >= 0 ? kvm_fd : vm_open_kvm(e), .fd = -1 };
 	if (vm->kvm_fd < 0)
 		return vm->kvm_fd;
 	r = ioctl(vm->kvm_fd, KVM_GET_API_VERSION, 0);
+	if (r < 0 && kvm_fd >= 0)
+		return err_errno(e, errno, "--kvm fd=%d is no KVM device (KVM_GET_API_VERSION)",
+		                 kvm_fd);
 	if (r < 0)
 		return err_errno(e, errno, VM_KVM_PATH " is no KVM device (KVM_GET_API_VERSION)");
 	if (r != KVM_API_VERSION_WANTED)

@@ -26,13 +26,14 @@ int vm_open_kvm(struct err *e) MUST_CHECK;
 /**
  * vm_create() - Open KVM and make an empty VM
  * @vm: Any contents
+ * @kvm_fd: Inherited, taken over; -1: open the device
  * @e:  Says what KVM refuses
  *
  * Context: set-up.
  * Return:  0, or -errno; vm_destroy() is fine in both cases.
  * Spec:    Linux Documentation/virt/kvm/api.rst 4.1, 4.2
  */
-int vm_create(struct vm *vm, struct err *e) MUST_CHECK;
+int vm_create(struct vm *vm, int kvm_fd, struct err *e) MUST_CHECK;
 
 /**
  * vm_destroy() - Close the VM

@@ -137,7 +137,7 @@ def lead(argv, slave, foreground, stdin, stdout, tell, listen):
         os.setpgid(0, 0)
         if foreground:
             os.tcsetpgrp(slave, os.getpid())
-        for signo in (signal.SIGTTOU, signal.SIGHUP, signal.SIGPIPE):
+        for signo in (signal.SIGTTOU, signal.SIGHUP, signal.SIGPIPE, signal.SIGINT):
             signal.signal(signo, signal.SIG_DFL)
         for target, source in ((0, stdin), (1, stdout), (2, None)):
             if source == "closed":
@@ -222,12 +222,21 @@ class Cases:
         job.type(b"\x03\x1aafter\r")
         job.wait_text(b"after")
 
-    def case_term_restores(self):
+    def signal_restores(self, signo):
         job = self.raw()
-        status = end_by(job, signal.SIGTERM)
-        expect(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM,
-               f"status {status:#x} is not that of SIGTERM")
+        status = end_by(job, signo)
+        expect(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signo,
+               f"status {status:#x} is not that of {signo.name}")
         expect(job.is_back(), "the terminal was not put back")
+
+    def case_term_restores(self):
+        self.signal_restores(signal.SIGTERM)
+
+    def case_hangup_restores(self):
+        self.signal_restores(signal.SIGHUP)
+
+    def case_interrupt_restores(self):
+        self.signal_restores(signal.SIGINT)
 
     def case_kill_restores(self):
         job = self.raw()

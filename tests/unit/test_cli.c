@@ -43,14 +43,23 @@ static int parse(const char *const *words)
 
 /* A value that each type accepts. */
 static const char *const sample[OPT_N_TYPES] = {
-	[OPT_TEXT] = "quiet",   [OPT_PATH] = "file",
-	[OPT_NAME] = "vm-1",    [OPT_CPU] = "host",
-	[OPT_UINT] = "2",       [OPT_SIZE] = "64M",
-	[OPT_SECONDS] = "9",    [OPT_DISK] = "img,ro",
-	[OPT_CONTROL] = "fd=9", [OPT_ROOT] = "root.img",
-	[OPT_WHERE] = "none",   [OPT_RESULT] = "fd=9",
-	[OPT_ESCAPE] = "^b",    [OPT_VSOCK] = "cid=3,socket=s",
-	[OPT_NET] = "passt",    [OPT_VPORT] = "p0=file=/dev/null",
+	[OPT_TEXT] = "quiet",
+	[OPT_PATH] = "file",
+	[OPT_NAME] = "vm-1",
+	[OPT_CPU] = "host",
+	[OPT_UINT] = "2",
+	[OPT_SIZE] = "64M",
+	[OPT_SECONDS] = "9",
+	[OPT_DISK] = "img,ro",
+	[OPT_CONTROL] = "fd=9",
+	[OPT_ROOT] = "root.img",
+	[OPT_WHERE] = "none",
+	[OPT_RESULT] = "fd=9",
+	[OPT_ESCAPE] = "^b",
+	[OPT_VSOCK] = "cid=3,socket=s",
+	[OPT_FD] = "fd=9",
+	[OPT_NET] = "passt",
+	[OPT_VPORT] = "p0=file=/dev/null",
 };
 
 static const char *sample_of(const struct opt *o)
@@ -284,6 +293,9 @@ static const struct {
 	{ { "" }, EINVAL, "unexpected word ''" },
 	{ { "-" }, EINVAL, "unexpected word '-'" },
 	{ { "-k", "a", "--" }, EINVAL, "no command after '--'" },
+	{ { "-k", "a", "--kvm", "/dev/kvm" }, EINVAL, "'/dev/kvm' is not an inherited descriptor" },
+	{ { "-k", "a", "--kvm", "fd=2" }, EINVAL, "'fd=2' is not an inherited descriptor: fd=3" },
+	{ { "-k", "a", "--control", "fd=nobody" }, EINVAL, "'fd=nobody' is not a descriptor" },
 	{ { "-k", "a", "--env", "A=b" }, EINVAL, "'--env' is for a command" },
 	{ { "-k", "a", "--cwd", "/" }, EINVAL, "'--cwd' is for a command" },
 	{ { "-k", "a", "--guest-user", "u" }, EINVAL, "'--guest-user' is for a command" },
@@ -674,7 +686,7 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	                 "s:n, s:n, s:s, s:n, s:b, s:n}], s:[], "
 	                 "s:i, s:s, s:s, s:n, s:s, "
 	                 "s:s, s:f, s:i, s:s, s:s, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n, "
-	                 "s:[{s:{s:i}}], s:[s], s:n, s:n, s:b, s:b, s:[s, s]}",
+	                 "s:[{s:{s:i}}], s:[s], s:n, s:n, s:b, s:b, s:n, s:[s, s]}",
 	                 "pidfile", "daemonize", 0, "exit-with-parent", 0, "control", "paused", 0,
 	                 "kernel", "k\xef\xbf\xbd", "initrd", "append", "no-default-cmdline", 0,
 	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "werror",
@@ -683,7 +695,7 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	                 0.25, "grace", 30, "on-reboot", "exit", "on-panic", "exit", "result", "fd",
 	                 3, "log", "log-level", "warn", "jail", "on", "user", "console", "none",
 	                 "vsock", "port", "a", "fd", 4, "env", "A=b", "cwd", "guest-user",
-	                 "terminal", 0, "no-terminal", 1, "command", "sh", "-c");
+	                 "terminal", 0, "no-terminal", 1, "kvm", "command", "sh", "-c");
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(all, want));
 	json_decref(all);

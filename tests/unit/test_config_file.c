@@ -65,6 +65,7 @@ static const char *const words[][WORDS_MAX] = {
 	{ "--memory", "16T" },
 	{ "--cpu", "host,-avx,+x2apic" },
 	{ "--name", "vm-1.x_y" },
+	{ "--kvm", "fd=9" },
 	{ "--serial", "none", "--console", "stdio" },
 	{ "--serial", "file=a,,b", "--console", "unix=c,,d" },
 	{ "--serial", "pty", "--console", "fd=0" },

@@ -1,0 +1,70 @@
+# shellcheck shell=bash disable=SC2154  # vmm, guests, work and the verdicts are those of tests/kvm/run
+# What is handed to vmm at its start, and what a user has at the other end: descriptors, a console.
+
+# hand_over PROGRAM WORD...: run it with a listening socket at $work/qmp as descriptor 3, as systemd does.
+hand_over() {
+	python3 -c '
+import fcntl, os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+handed = listener.fileno(), os.open("/dev/kvm", os.O_RDWR)
+handed = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in handed]
+for number, fd in enumerate(handed, 3):
+    os.dup2(fd, number)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2", LISTEN_FDNAMES="control:kvm")
+os.execv(sys.argv[2], sys.argv[2:])' "$work/qmp" "$@"
+}
+
+handed_cases() {
+	expect 'kvm, by descriptor' 0 '^hello' hello --kvm fd=9 9<>/dev/kvm
+	expect_error 'kvm, another descriptor' 125 'fd=9 is no KVM device' hello --kvm fd=9 9</dev/null
+	expect_error 'kvm, no descriptor' 125 'fd=9 .*Bad file descriptor' hello --kvm fd=9 9<&-
+	rm -f "$work/qmp"
+	hand_over "$vmm" --kernel "$guests/end" --append by=halt --grace 0 --serial none --kvm fd=kvm \
+		--control fd=control 2>"$work/err" &
+	until [ -S "$work/qmp" ]; do sleep 0.02; done
+	ctl_says 'control, a socket that systemd made' 0 '^status: running' query-status
+	ctl_says 'control, quit by that socket' 0 '' quit
+	wait $!
+	rm -f "$work/qmp"
+}
+
+# pty_cases NAME COMMAND...: one verdict for each of what tests/pty knows, or of those in `only`.
+pty_cases() {
+	local name=$1 line case
+	shift
+	for case in "${only[@]}"; do
+		while read -r line; do
+			problem=
+			[[ $line == ok* ]] || problem=$line
+			read -r _ line <<<"$line"
+			verdict "$name: $line" "$problem"
+		done < <(python3 "$(dirname "$0")/../pty/console_cases.py" --ready ready ${case:+--only "$case"} \
+			"${flood[@]}" -- "$@" | grep -v '^ ')
+	done
+}
+
+# vmmctl at a console that is a socket, and what it leaves of its own terminal.
+attach_cases() {
+	local flood=() only=(keys_reach_the_guest escape_x_ends_and_restores term_restores hangup_restores
+		interrupt_restores stop_restores_and_continue_is_raw_again closed_stdin_is_no_input)
+	local absolute images
+	absolute=$(realpath "$vmm") images=$(realpath "$guests")
+	(
+		cd "$work" || exit
+		exec "$absolute" --kernel "$images/serial" --append do=echo --grace 0 --serial unix=console \
+			--control qmp </dev/null 2>err
+	) &
+	controlled=$!
+	until [ -S "$work/qmp" ]; do sleep 0.02; done
+	pty_cases 'vmmctl console' "${vmm}ctl" "$work/qmp" console
+	ctl_says 'vmmctl console, none of this name' 125 "has no console 'no'" console no
+	ctl_says 'vmmctl console, quit' 0 '' quit
+	wait "$controlled"
+}
+
+terminal_cases() {
+	local only=('') flood=(--flood "'$vmm' --kernel '$guests/serial' --append 'do=out bytes=270000'")
+	pty_cases 'terminal' "$vmm" --kernel "$guests/serial" --append do=echo
+}
