@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Usage: stop_cont.py SOCKET TIMES: stop and continue a VM so often. Each stop must be confirmed
-by the status, and everything within 20 s."""
+"""Usage: stop_cont.py SOCKET TIMES [SECONDS]: stop and continue a VM so often, and let it run that long
+in between (0.01). Each stop must be confirmed by the status, and everything within 20 s."""
 
 import json
 import socket
@@ -23,6 +23,7 @@ def main():
                 return message["return"]
             assert "event" in message, message
 
+    pause = float(sys.argv[3]) if len(sys.argv) > 3 else 0.01
     lines.readline()
     run("qmp_capabilities")
     for _ in range(int(sys.argv[2])):
@@ -30,7 +31,7 @@ def main():
         assert run("query-status")["status"] == "paused"
         run("cont")
         assert run("query-status")["status"] == "running"
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 main()

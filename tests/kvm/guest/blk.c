@@ -7,7 +7,8 @@
 /*
  * A virtio-blk driver. do=io: reads, writes and everything beside, serial=S the expected serial
  * number, ro=1 for a read-only disk; the disk begins with "first sector". do=count devices=N: as
- * many disks. Rings that no driver would make are the business of hostile.c.
+ * many disks. do=load: writes, reads and compares, waiting for each interrupt, until the host has
+ * put "stop" into the last sector. Rings that no driver would make are the business of hostile.c.
  */
 
 #define SECTOR 512
@@ -153,6 +154,41 @@ static int io(void)
 	return 0;
 }
 
+/* One request, asleep until its interrupt. */
+static void sleep_through(uint32_t type, uint64_t sector, void *at)
+{
+	interrupted = 0;
+	queue.avail.used_event = disk.used;
+	build(queue.desc, type, sector, at, SECTOR);
+	device_offer(&disk, 0);
+	irq_wait(&interrupted);
+	__asm__ volatile("cli");
+	CHECK(finish() == VIRTIO_BLK_S_OK);
+}
+
+static int load(void)
+{
+	const uint64_t last = capacity() - 1;
+	uint64_t rounds = 0;
+
+	device_start(&disk, ~0ULL);
+	irq_init();
+	irq_route(disk.gsi, on_irq);
+	put("loads\n");
+	do {
+		memset(data, (int)(rounds & 0xff), SECTOR);
+		memcpy(data, &rounds, sizeof(rounds));
+		sleep_through(VIRTIO_BLK_T_OUT, rounds % (last - 1) + 1, data);
+		sleep_through(VIRTIO_BLK_T_IN, rounds % (last - 1) + 1, copy);
+		CHECK(memcmp(copy, data, SECTOR) == 0);
+		sleep_through(VIRTIO_BLK_T_IN, last, copy);
+		rounds++;
+	} while (memcmp(copy, "stop", 4) != 0);
+	put_dec(rounds);
+	put(" rounds\n");
+	return 0;
+}
+
 static int count(void)
 {
 	unsigned n = 0;
@@ -168,5 +204,5 @@ int main(void)
 	if (arg_is("do", "count"))
 		return count();
 	CHECK(device_find(&disk, VIRTIO_ID_BLOCK, 0));
-	return io();
+	return arg_is("do", "load") ? load() : io();
 }
