@@ -1,24 +1,31 @@
 #!/usr/bin/env python3
 """Usage: trace.py VMM GUESTS SYSCALLS
 
-Runs VMs under strace in all the ways that VMM has: disk, console on pipes, socket and terminal, signals,
-stop and continue, timeout, a guest that cannot go on. Then compares the system calls that each thread made
-after it had its filter with the rows of its table (SYSCALLS --rows): a call that no row allows fails
-(and would have ended the VM), and so does a row that no run has used, unless the table explains it.
+Runs VMs under strace in all the ways that VMM has: disk, network, streams, entropy, console on pipes,
+socket and terminal, control clients, reset, signals, stop and continue, timeout, a guest that cannot go on.
+Then compares the system calls that each thread made after it had its filter with the rows of its table
+(SYSCALLS --rows): a call that no row allows fails (and would have ended the VM), and so does a row that no run
+has used, unless the table explains it.
 
 Prints 'ok N - NAME' or 'not ok N - NAME'. Status 0: all passed; 1: not; 77: strace is missing.
 """
 
+import array
 import collections
+import fcntl
+import json
 import os
 import pty
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
 import time
 
 LIMIT = 60  # seconds for one run; strace is slow
@@ -91,8 +98,9 @@ class Runs:
         self.traces = []  # paths
         self.resetting = set()  # those of machines that can be reset
 
-    def start(self, guest, *options, refuse=None, **files):
-        """Begin a run; `files` are those of Popen, `refuse` is a call that the host does not have."""
+    def start(self, guest, *options, refuse=None, before=(), **files):
+        """Begin a run; `files` are those of Popen, `refuse` is a call that the host does not have, `before` a
+        command that runs the command behind it."""
         trace = os.path.join(self.work, f"trace{len(self.traces)}")
         self.traces.append(trace)
         if "--on-reboot" in options:
@@ -101,7 +109,7 @@ class Runs:
         files.setdefault("stdout", subprocess.DEVNULL)
         inject = ["-e", f"inject={refuse}:error=ENOSYS"] if refuse else []
         return subprocess.Popen(
-            ["strace", "-f", "-Y", "-qq", "-e", "raw=all", "-e", "signal=none", "-o", trace,
+            [*before, "strace", "-f", "-Y", "-qq", "-e", "raw=all", "-e", "signal=none", "-o", trace,
              *inject, self.vmm, "--kernel", os.path.join(self.guests, guest), *options],
             stderr=subprocess.PIPE, **files)
 
@@ -113,7 +121,7 @@ class Runs:
             process.kill()
             return f"{process.args[-3:]} does not end"
         if process.returncode != want:
-            return f"status {process.returncode}, wanted {want}: {process.args[9:]}: {err.decode()}"
+            return f"status {process.returncode}, wanted {want}: {process.args[-6:]}: {err.decode()}"
         return None
 
     def vmm_pid(self, trace):
@@ -192,7 +200,7 @@ def run_terminal(runs):
     leader, terminal = pty.openpty()
     process = runs.start(
         "serial", "--append", "do=echo", stdin=terminal, stdout=terminal, start_new_session=True,
-        preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0))
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
     runs.vmm_pid(runs.traces[-1])
     time.sleep(1)
     os.write(leader, b"keys\x01hQ")
@@ -202,11 +210,155 @@ def run_terminal(runs):
     return problem
 
 
+def run_resized_terminal(runs):
+    leader, terminal = pty.openpty()
+    process = runs.start(
+        "end", "--append", "by=halt", "--serial", "none", "--console", "stdio", "--grace", "0",
+        stdin=terminal, stdout=terminal, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    pid = runs.vmm_pid(runs.traces[-1])
+    fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 132, 0, 0))
+    time.sleep(0.5)
+    os.kill(pid, signal.SIGTERM)
+    problem = runs.finish(process, -signal.SIGTERM)
+    os.close(terminal)
+    os.close(leader)
+    return problem
+
+
+def run_entropy(runs):
+    return runs.finish(runs.start("traffic", "--append", "do=rng"), 0)
+
+
+def receive_exactly(sock, size):
+    data = b""
+    while len(data) < size:
+        more = sock.recv(size - len(data))
+        if not more:
+            raise ConnectionError
+        data += more
+    return data
+
+
+def reflect_frames(listener):
+    """The far end of a network card: what comes goes back. Frames have their length in front."""
+    sock, _ = listener.accept()
+    try:
+        while True:
+            head = receive_exactly(sock, 4)
+            sock.sendall(head + receive_exactly(sock, struct.unpack(">I", head)[0]))
+    except ConnectionError:
+        sock.close()
+
+
+def run_network_by_socket(runs):
+    path = os.path.join(runs.work, "passt")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        os.chmod(path, 0o777)
+        listener.listen()
+        threading.Thread(target=reflect_frames, args=[listener], daemon=True).start()
+        return runs.finish(runs.start("traffic", "--append", "do=net frames=40", "--net", "passt=" + path), 0)
+
+
+def can_make_taps():
+    return os.geteuid() == 0 and os.path.exists("/dev/net/tun") and shutil.which("ip")
+
+
+TAP = "ip tuntap add vmm0 mode tap multi_queue && ip addr add 192.0.2.1/24 dev vmm0 && ip link set vmm0 up"
+
+
+def run_network_by_tap(runs):
+    if not can_make_taps():
+        return None
+    return runs.finish(runs.start("traffic", "--append", "do=net frames=40", "--net", "tap=vmm0,queues=2",
+                                  before=["unshare", "--net", "sh", "-c", TAP + ' && exec "$@"', "sh"]), 0)
+
+
+def echo_stream(listener):
+    sock, _ = listener.accept()
+    while data := sock.recv(4096):
+        sock.sendall(data)
+    sock.close()
+
+
+def run_streams(runs):
+    path = os.path.join(runs.work, "vsock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path + "_5000")
+        os.chmod(path + "_5000", 0o777)
+        listener.listen()
+        threading.Thread(target=echo_stream, args=[listener], daemon=True).start()
+        process = runs.start("traffic", "--append", "do=vsock", "--vsock", "cid=3,socket=" + path)
+        runs.vmm_pid(runs.traces[-1])
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(LIMIT)
+            client.connect(path)
+            client.sendall(b"CONNECT 6000\n")
+            if not client.recv(64).startswith(b"OK "):
+                return "the guest was not reached"
+            client.sendall(b"hello")
+            if receive_exactly(client, 5) != b"hello":
+                return "the guest did not send back what it got"
+        return runs.finish(process, 0)
+
+
+class Client:
+    """A client of a control socket."""
+
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(LIMIT)
+        self.sock.connect(path)
+        self.lines = self.sock.makefile("rb")
+        self.lines.readline()
+        self.run("qmp_capabilities")
+
+    def run(self, command, fds=(), **arguments):
+        message = json.dumps({"execute": command, "arguments": arguments}).encode()
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        self.sock.sendmsg([message], rights)
+        while True:
+            answer = json.loads(self.lines.readline())
+            if "event" not in answer:
+                return answer
+
+
+def run_control(runs):
+    path = os.path.join(runs.work, "qmp")
+    disk = os.path.join(runs.work, "controlled")
+    with open(disk, "wb") as file:
+        file.truncate(65536)
+    process = runs.start("blk", "--append", "do=load", "--disk", disk, "--control", path)
+    runs.vmm_pid(runs.traces[-1])
+    clients = [Client(path) for _ in range(3)]
+    for client in clients:
+        for command in ("stop", "query-status", "query-blockstats", "query-commands", "cont", "nonsense"):
+            client.run(command)
+    clients[0].run("getfd", fds=[0], fdname="input")
+    clients[0].run("closefd", fdname="input")
+    clients[1].run("human-monitor-command", **{"command-line": "info status"})
+    clients[2].run("system_powerdown")
+    clients[2].sock.close()
+    clients[2].lines.close()
+    clients[0].run("quit")
+    return runs.finish(process, 0)
+
+
+def run_console_on_a_socket(runs):
+    path = os.path.join(runs.work, "console")
+    process = runs.start("serial", "--append", "do=echo", "--serial", "unix=" + path)
+    runs.vmm_pid(runs.traces[-1])
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+        client.sendall(b"words\nQ")
+        return runs.finish(process, 0)
+
+
 def run_killed_on_terminal(runs):
     leader, terminal = pty.openpty()
     process = runs.start(
         "serial", "--append", "do=echo", stdin=terminal, stdout=terminal, start_new_session=True,
-        preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0))
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
     pid = runs.vmm_pid(runs.traces[-1])
     time.sleep(1)
     os.kill(pid, signal.SIGKILL)
@@ -240,8 +392,9 @@ def run_stopped_with_reset(runs):
 
 
 RUNS = [run_disk, run_disk_without_io_uring, run_smp, run_crash, run_reset, run_crash_of_machine_that_resets,
-        run_timeout, run_pipe, run_socket, run_terminal, run_killed_on_terminal, run_signals, run_stopped,
-        run_stopped_with_reset]
+        run_entropy, run_network_by_socket, run_network_by_tap, run_streams, run_control, run_console_on_a_socket,
+        run_timeout, run_pipe, run_socket, run_terminal, run_resized_terminal, run_killed_on_terminal, run_signals,
+        run_stopped, run_stopped_with_reset]
 
 
 class Verdicts:
@@ -269,7 +422,10 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         runs = Runs(vmm, guests, work)
         for run in RUNS:
-            problem = run(runs)
+            try:
+                problem = run(runs)
+            except (OSError, ValueError) as failure:
+                problem = repr(failure)
             verdicts.tell("traced: " + run.__name__[4:].replace("_", " "), [problem] if problem else [])
         strange, used = set(), set()
         for trace in runs.traces:

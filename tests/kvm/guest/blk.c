@@ -110,6 +110,15 @@ static void check_indirect(void)
 	CHECK(finish() == VIRTIO_BLK_S_OK);
 }
 
+static void check_discard(void)
+{
+	struct virtio_blk_discard_write_zeroes part = { .sector = 2, .num_sectors = 8 };
+
+	CHECK(request(VIRTIO_BLK_T_DISCARD, 0, &part, sizeof(part)) == VIRTIO_BLK_S_OK);
+	part.sector = capacity();
+	CHECK(request(VIRTIO_BLK_T_DISCARD, 0, &part, sizeof(part)) == VIRTIO_BLK_S_IOERR);
+}
+
 static void check_interrupt(void)
 {
 	irq_init();
@@ -147,6 +156,8 @@ static int io(void)
 	}
 	check_id();
 	check_refusals();
+	if (has(VIRTIO_BLK_F_DISCARD))
+		check_discard();
 	if (has(VIRTIO_RING_F_INDIRECT_DESC))
 		check_indirect();
 	check_interrupt();

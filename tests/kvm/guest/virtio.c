@@ -53,41 +53,55 @@ static void set_address(const struct device *d, unsigned reg, const void *at)
 	device_write(d, reg + 4, (uint32_t)((uintptr_t)at >> 32));
 }
 
-void device_negotiate(struct device *d, uint64_t wanted)
+/* Take a step of the status machine, which the device must agree to. */
+static void step(const struct device *d, uint32_t bit)
 {
-	uint32_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE;
+	const uint32_t status = device_read(d, VIRTIO_MMIO_STATUS) | bit;
 
-	device_write(d, VIRTIO_MMIO_STATUS, status);
-	status |= VIRTIO_CONFIG_S_DRIVER;
-	device_write(d, VIRTIO_MMIO_STATUS, status);
-	accept(d, (offered(d) & wanted) | 1ULL << VIRTIO_F_VERSION_1);
-	status |= VIRTIO_CONFIG_S_FEATURES_OK;
 	device_write(d, VIRTIO_MMIO_STATUS, status);
 	CHECK(device_read(d, VIRTIO_MMIO_STATUS) == status);
 }
 
-void device_start(struct device *d, uint64_t wanted)
+void device_negotiate(struct device *d, uint64_t wanted)
 {
-	uint32_t status;
+	step(d, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	step(d, VIRTIO_CONFIG_S_DRIVER);
+	accept(d, (offered(d) & wanted) | 1ULL << VIRTIO_F_VERSION_1);
+	step(d, VIRTIO_CONFIG_S_FEATURES_OK);
+}
 
+void device_begin(struct device *d, uint64_t wanted)
+{
 	device_write(d, VIRTIO_MMIO_STATUS, 0);
 	while (device_read(d, VIRTIO_MMIO_STATUS) != 0)
 		;
-	memset(&queue, 0, sizeof(queue));
 	d->used = 0;
 	device_negotiate(d, wanted);
+}
 
-	device_write(d, VIRTIO_MMIO_QUEUE_SEL, 0);
+void device_queue(const struct device *d, unsigned n, struct queue *q)
+{
+	memset(q, 0, sizeof(*q));
+	device_write(d, VIRTIO_MMIO_QUEUE_SEL, n);
 	CHECK(device_read(d, VIRTIO_MMIO_QUEUE_READY) == 0);
 	CHECK(device_read(d, VIRTIO_MMIO_QUEUE_NUM_MAX) >= QUEUE_SIZE);
 	device_write(d, VIRTIO_MMIO_QUEUE_NUM, QUEUE_SIZE);
-	set_address(d, VIRTIO_MMIO_QUEUE_DESC_LOW, queue.desc);
-	set_address(d, VIRTIO_MMIO_QUEUE_AVAIL_LOW, &queue.avail);
-	set_address(d, VIRTIO_MMIO_QUEUE_USED_LOW, &queue.used);
+	set_address(d, VIRTIO_MMIO_QUEUE_DESC_LOW, q->desc);
+	set_address(d, VIRTIO_MMIO_QUEUE_AVAIL_LOW, &q->avail);
+	set_address(d, VIRTIO_MMIO_QUEUE_USED_LOW, &q->used);
 	device_write(d, VIRTIO_MMIO_QUEUE_READY, 1);
-	status = device_read(d, VIRTIO_MMIO_STATUS) | VIRTIO_CONFIG_S_DRIVER_OK;
-	device_write(d, VIRTIO_MMIO_STATUS, status);
-	CHECK(device_read(d, VIRTIO_MMIO_STATUS) == status);
+}
+
+void device_go(const struct device *d)
+{
+	step(d, VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+void device_start(struct device *d, uint64_t wanted)
+{
+	device_begin(d, wanted);
+	device_queue(d, 0, &queue);
+	device_go(d);
 }
 
 void device_offer(struct device *d, uint16_t head)

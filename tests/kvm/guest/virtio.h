@@ -2,7 +2,8 @@
 #ifndef TESTS_KVM_GUEST_VIRTIO_H
 #define TESTS_KVM_GUEST_VIRTIO_H
 
-/* A virtio-mmio driver for one device with one queue. Spec: virtio 1.2 sections 2.7, 4.2. */
+/* A virtio-mmio driver for one device, in most guests with one queue. Spec: virtio 1.2
+ * sections 2.7, 4.2. */
 
 #include "tests/kvm/guest/guest.h"
 
@@ -27,7 +28,7 @@ struct desc {
 	uint16_t flags, next;
 };
 
-/* The split queue; the guest has one. */
+/* The split queue. */
 struct queue {
 	struct desc desc[QUEUE_SIZE];
 	struct {
@@ -59,6 +60,11 @@ void device_write(const struct device *d, unsigned reg, uint32_t v);
 
 /* Of a device that is reset: negotiate what is offered of @wanted and VIRTIO_F_VERSION_1. */
 void device_negotiate(struct device *d, uint64_t wanted);
+
+/* The steps of device_start(), for a device with more queues: reset and negotiate; a queue; go. */
+void device_begin(struct device *d, uint64_t wanted);
+void device_queue(const struct device *d, unsigned n, struct queue *q);
+void device_go(const struct device *d);
 
 /* Reset, negotiate what is offered of @wanted and VIRTIO_F_VERSION_1, set the queue up, go. */
 void device_start(struct device *d, uint64_t wanted);
