@@ -42,18 +42,18 @@ case_elf_kernel_by_pvh() {
 	expect_text '^/dev/vda / ext4 rw'
 }
 
-lab_case four_cpus
-case_four_cpus() {
+lab_case eight_cpus
+case_eight_cpus() {
 	root_copy
-	boot_stock --rootfs "$disk" --cpus 4 --append "$(run_word '
+	boot_stock --rootfs "$disk" --cpus 8 --append "$(run_word '
 		echo "cpus $(nproc)"
 		cd /sys/devices/system/cpu
 		echo "packages $(cat cpu*/topology/physical_package_id | sort -u | wc -l)"
 		echo "cores $(cat cpu*/topology/core_id | sort -u | wc -l)"')"
 	expect_end 0 exit
-	expect_line "cpus 4"
+	expect_line "cpus 8"
 	expect_line "packages 1"
-	expect_line "cores 4"
+	expect_line "cores 8"
 }
 
 lab_case four_cpus_elf_kernel
