@@ -81,7 +81,8 @@ static void on_end_signal(struct machine *m, int signo)
 	if (run->ending_began) {
 		/* The guest has ended, and its output waits for a reader who does not read. */
 		consoles_abandon(&m->consoles);
-	} else if (run->asked_by != 0 || m->cfg->grace_ms == 0) {
+	} else if (run->asked_by != 0 || m->cfg->grace_ms == 0 ||
+	           m->monitor.state == MONITOR_PANICKED) { /* it would not hear the button */
 		end_by_signal(m, signo);
 	} else if (m->cfg->n_command > 0) {
 		run->asked_by = signo;

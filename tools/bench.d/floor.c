@@ -6,11 +6,11 @@
  * no command line, tables, devices, event loop or thread, and no checks beyond "it worked". The
  * guest is the one of guest.S: it ends with a byte written to the exit port.
  *
- * With the word 'isolated' also the calls that vmm's jail consists of, in the same order and with
- * the same arguments, the filters of system calls included: what isolating costs whoever does it. A
- * layer that the host refuses is left out, as vmm does.
+ * With the name of a layer also the calls that vmm's jail consists of, up to that layer, with the
+ * same arguments: what isolating costs whoever does it. The layers are user, namespaces, root,
+ * rights, landlock, limits and filters. One that the host refuses is left out, as vmm does.
  *
- * usage: floor MEMORY_MIB [isolated]
+ * usage: floor MEMORY_MIB [LAYER]
  */
 #include "vmm/seccomp.h"
 
@@ -223,23 +223,79 @@ static void warm_up(int vcpu, struct kvm_run *run)
 	run->immediate_exit = 0;
 }
 
-static void isolate(int vcpu, struct kvm_run *run)
+/* What the layers work on. */
+struct floor {
+	int vcpu;
+	struct kvm_run *run;
+};
+
+static void layer_user(const struct floor *f)
 {
+	(void)f;
 	become_nobody();
+}
+
+static void layer_namespaces(const struct floor *f)
+{
+	(void)f;
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET |
 	            CLONE_NEWCGROUP) < 0)
 		(void)unshare(CLONE_NEWUSER);
+}
+
+static void layer_root(const struct floor *f)
+{
+	(void)f;
+	empty_root();
+}
+
+static void layer_rights(const struct floor *f)
+{
+	(void)f;
 	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
 		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	empty_root();
 	drop_rights();
+}
+
+static void layer_landlock(const struct floor *f)
+{
+	(void)f;
 	enter_landlock();
-	warm_up(vcpu, run);
+}
+
+static void layer_limits(const struct floor *f)
+{
+	warm_up(f->vcpu, f->run);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NPROC, 0);
 	limit(RLIMIT_NOFILE, 1);
+}
+
+static void layer_filters(const struct floor *f)
+{
+	(void)f;
 	load_filter(SECCOMP_MAIN, SECCOMP_RET_ALLOW);
 	load_filter(SECCOMP_VCPU, SECCOMP_RET_TRAP);
+}
+
+/* In an order in which each can be applied without those behind it. */
+static const struct {
+	const char *name;
+	void (*apply)(const struct floor *f);
+} layers[] = {
+	{ "user", layer_user },         { "namespaces", layer_namespaces },
+	{ "root", layer_root },         { "rights", layer_rights },
+	{ "landlock", layer_landlock }, { "limits", layer_limits },
+	{ "filters", layer_filters },
+};
+
+static void isolate(const struct floor *f, const char *last)
+{
+	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+		layers[i].apply(f);
+		if (strcmp(layers[i].name, last) == 0)
+			return;
+	}
 }
 
 int main(int argc, char **argv)
@@ -261,8 +317,8 @@ int main(int argc, char **argv)
 	if (run == MAP_FAILED)
 		return 1;
 	set_up_registers(kvm, vcpu);
-	if (argc > 2 && strcmp(argv[2], "isolated") == 0)
-		isolate(vcpu, run);
+	if (argc > 2)
+		isolate(&(struct floor){ vcpu, run }, argv[2]);
 	call(vcpu, KVM_RUN, NULL);
 	return run->exit_reason == KVM_EXIT_IO ? *((uint8_t *)run + run->io.data_offset) : 1;
 }
