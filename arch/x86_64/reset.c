@@ -30,17 +30,13 @@ static const struct {
 	{ MSR_MTRR_16K, 2 }, { MSR_MTRR_4K, 8 },   { MSR_MTRR_TYPE, 1 },
 };
 
-/* KVM_GET_NESTED_STATE of a vCPU that has no guest of its own: the header alone. */
-union nested {
-	struct kvm_nested_state head;
-	uint8_t room[sizeof(struct kvm_nested_state)];
-};
-
 struct vcpu_state {
-	union nested nested;
+	/* struct kvm_nested_state of a vCPU that has no guest of its own, and struct kvm_xsave:
+	 * both may end in more, here they do not. */
+	uint64_t nested[sizeof(struct kvm_nested_state) / sizeof(uint64_t)];
+	uint64_t xsave[sizeof(struct kvm_xsave) / sizeof(uint64_t)];
 	struct kvm_sregs sregs;
 	struct kvm_regs regs;
-	struct kvm_xsave xsave;
 	struct kvm_xcrs xcrs;
 	struct kvm_debugregs debugregs;
 	struct kvm_lapic_state lapic;
@@ -85,33 +81,36 @@ _Static_assert(ARRAY_SIZE(parts) <= ARRAY_SIZE(((struct vcpu_state *)0)->has), "
 static const uint32_t irqchips[] = { KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE,
 	                             KVM_IRQCHIP_IOAPIC };
 
+union one_msr {
+	struct kvm_msrs list;
+	uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+};
+
 /* Read one MSR of a new vCPU, if KVM lets us. */
 static void save_msr(struct arch_reset *s, int vcpu_fd, uint32_t index)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} one = { .head.nmsrs = 1, .entry.index = index };
+	union one_msr one = { .list.nmsrs = 1 };
 
+	one.list.entries[0].index = index;
 	if (s->n_msrs == MSRS_MAX || ioctl(vcpu_fd, KVM_GET_MSRS, &one) != 1)
 		return;
 	/* To KVM a time stamp counter of 0 means the VM's common time, whatever it is by now. */
 	if (index == MSR_TSC)
-		one.entry.data = 0;
-	s->msr[s->n_msrs++] = one.entry;
+		one.list.entries[0].data = 0;
+	s->msr[s->n_msrs++] = one.list.entries[0];
 }
 
 static int save_msrs(struct arch_reset *s, int kvm_fd, int vcpu_fd, struct err *e)
 {
-	struct {
-		struct kvm_msr_list head;
-		uint32_t index[MSRS_MAX];
-	} list = { .head.nmsrs = MSRS_MAX };
+	union {
+		struct kvm_msr_list list;
+		uint8_t room[sizeof(struct kvm_msr_list) + MSRS_MAX * sizeof(uint32_t)];
+	} all = { .list.nmsrs = MSRS_MAX };
 
-	if (ioctl(kvm_fd, KVM_GET_MSR_INDEX_LIST, &list) < 0)
+	if (ioctl(kvm_fd, KVM_GET_MSR_INDEX_LIST, &all) < 0)
 		return err_errno(e, errno, "KVM does not list its MSRs (KVM_GET_MSR_INDEX_LIST)");
-	for (unsigned i = 0; i < list.head.nmsrs; i++)
-		save_msr(s, vcpu_fd, list.index[i]);
+	for (unsigned i = 0; i < all.list.nmsrs; i++)
+		save_msr(s, vcpu_fd, all.list.indices[i]);
 	for (unsigned i = 0; i < ARRAY_SIZE(more_msrs); i++)
 		for (uint32_t n = 0; n < more_msrs[i].n; n++)
 			save_msr(s, vcpu_fd, more_msrs[i].first + n);
@@ -120,7 +119,7 @@ static int save_msrs(struct arch_reset *s, int kvm_fd, int vcpu_fd, struct err *
 
 static int save_vcpu(struct vcpu_state *v, int vcpu_fd, struct err *e)
 {
-	v->nested.head.size = sizeof(v->nested);
+	((struct kvm_nested_state *)v->nested)->size = sizeof(v->nested);
 	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
 		v->has[i] = ioctl(vcpu_fd, parts[i].get, (uint8_t *)v + parts[i].offset) >= 0;
 		if (!v->has[i] && !parts[i].optional)
@@ -166,15 +165,12 @@ void arch_reset_free(struct arch_reset *s)
 /* What KVM refuses now it has refused to the guest too, so it is as it was. */
 static void restore_msrs(const struct arch_reset *s, int vcpu_fd)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} one = { .head.nmsrs = 1 };
+	union one_msr one = { .list.nmsrs = 1 };
 
 	for (unsigned i = 0; i < s->n_msrs; i++) {
-		one.entry = s->msr[i];
+		one.list.entries[0] = s->msr[i];
 		if (ioctl(vcpu_fd, KVM_SET_MSRS, &one) != 1)
-			log_debug("reset: KVM refuses MSR 0x%x", one.entry.index);
+			log_debug("reset: KVM refuses MSR 0x%x", s->msr[i].index);
 	}
 }
 
