@@ -94,6 +94,10 @@ int gmem_keep_begin(struct gmem *m, struct err *e)
 		r = replace(m->region[i].host, m->region[i].size, MAP_SHARED, fd, offset);
 		offset += m->region[i].size;
 	}
+	if (r == -EFBIG)
+		return err_set(e, EFBIG,
+		               "cannot keep what the guest starts with: raise 'ulimit -f' above "
+		               "--memory");
 	if (r < 0)
 		return err_errno(e, -r, "cannot keep what the guest starts with");
 	m->keep_fd = fd_take(&fd);

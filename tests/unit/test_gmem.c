@@ -4,7 +4,9 @@
 #include "vmm/num.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define LOW_SIZE  (4 * MiB)
 #define HIGH_BASE (4 * GiB)
@@ -173,6 +175,26 @@ START_TEST(keep_begin_half_done_is_given_back)
 }
 END_TEST
 
+START_TEST(keep_begin_beyond_the_limit_of_files_names_it)
+{
+	const struct rlimit low = { LOW_SIZE, RLIM_INFINITY };
+	struct rlimit was;
+	struct err e = { "" };
+	struct gmem m;
+
+	two_regions(&m);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &low), 0);
+
+	ck_assert_int_eq(gmem_keep_begin(&m, &e), -EFBIG);
+
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
+	ck_assert_ptr_nonnull(strstr(e.msg, "ulimit -f"));
+	gmem_fini(&m);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("gmem");
@@ -184,6 +206,7 @@ int main(void)
 	tcase_add_test(tc, restore_brings_back_what_was_kept_and_clears_the_rest);
 	tcase_add_test(tc, restore_brings_back_a_second_time);
 	tcase_add_test(tc, keep_begin_half_done_is_given_back);
+	tcase_add_test(tc, keep_begin_beyond_the_limit_of_files_names_it);
 	tcase_add_loop_test(tc, span_lies_in_one_region_or_is_refused, 0, ARRAY_SIZE(spans));
 	tcase_add_test(tc, fini_of_zeroed_and_finished_memory_is_fine);
 	suite_add_tcase(s, tc);
