@@ -68,3 +68,23 @@ terminal_cases() {
 	local only=('') flood=(--flood "'$vmm' --kernel '$guests/serial' --append 'do=out bytes=270000'")
 	pty_cases 'terminal' "$vmm" --kernel "$guests/serial" --append do=echo
 }
+
+# What examples/ shows, as far as a guest without a kernel goes: this one is deaf to its power button.
+example_cases() {
+	local example
+	example=$(dirname "$0")/../../examples/ganeti.py
+	problem=
+	timeout 30 env VMM="$vmm" "$example" "$work" start --name web --kernel "$guests/end" --append by=halt \
+		>"$work/out" 2>"$work/err" || problem="status $?"
+	verdict 'example, started paused in the background, and let go' "$problem"
+	problem=
+	timeout 30 "$example" "$work" status >"$work/out" 2>"$work/err" || problem="status $?"
+	grep -qx running "$work/out" || problem='it does not run'
+	grep -qa 'name.web' "/proc/$(cat "$work/pid")/cmdline" || problem='its name is not in the command line'
+	grep -qx vcpu0 "/proc/$(cat "$work/pid")"/task/*/comm || problem='its threads have no names'
+	verdict 'example, status' "$problem"
+	problem=
+	timeout 30 "$example" "$work" stop 1 >"$work/out" 2>"$work/err" || problem="status $?"
+	verdict 'example, stop ends a guest that does not listen' "$problem"
+	gone 'example, nothing is left' "$work/pid" "$work/qmp" "$work/console"
+}

@@ -120,3 +120,71 @@ case_control_daemonized() {
 	[[ ! -e $work/pid && ! -e $work/qmp ]] || fail "files are left"
 	grep -Eq '"reason": *"poweroff"' "$work/result" || fail "--result does not say poweroff"
 }
+
+# clean_daemon: the VM that the case has left in the background, and its tap.
+clean_daemon() {
+	local pid
+	pid=$(cat "$work/pid" 2>/dev/null) && kill -KILL "$pid"
+	ip link del lab0 2>/dev/null
+	clean_case
+}
+
+# ctl WORD...: vmmctl, as a second client beside the one that watches.
+ctl() { "$vmmctl" "$work/qmp" "$@" || fail "vmmctl $*"; }
+
+# await_file REGEX SECONDS FILE
+await_file() {
+	local deadline=$((SECONDS + $2))
+	until grep -Eq -- "$1" "$3"; do
+		((SECONDS < deadline)) || fail "$3 did not say within $2 s: $1: $(cat "$3")"
+		sleep 0.2
+	done
+}
+
+# A life as Ganeti gives it, while a second client watches and changes the machine under the guest's feet.
+lab_case control_ganeti limit=300
+case_control_ganeti() {
+	local script='
+		echo READY
+		until [ "$(cat /sys/block/vda/size)" = 32768 ]; do sleep 0.2; done; echo RESIZED
+		until [ "$(cat /sys/class/net/eth0/carrier 2>/dev/null)" = 1 ]; do sleep 0.2; done; echo UP
+		until [ "$(cat /sys/class/net/eth0/carrier)" = 0 ]; do sleep 0.2; done; echo DOWN
+		until [ "$(cat /sys/class/net/eth0/carrier)" = 1 ]; do sleep 0.2; done; echo AGAIN
+		sleep 1000'
+	trap clean_daemon EXIT
+	touch "$work/out" "$work/err"
+	ip tuntap add dev lab0 mode tap
+	ip link set lab0 up
+	truncate -s 8M "$work/disk"
+	VMM=$vmm "$top/examples/ganeti.py" "$work" start --tap lab0 --name web --cpus 2 --kernel "$LAB_KERNEL" \
+		--initrd "$LAB_INITRD" --disk "$work/disk" --append "quiet no-root" --result "$work/result" \
+		--append "$(run_word "ip link set eth0 up; $script")" || fail "status $? of the start"
+	tr '\0' ' ' <"/proc/$(cat "$work/pid")/cmdline" | grep -q -- '--name web' || fail "no name in the command line"
+	[[ $(sort -u "/proc/$(cat "$work/pid")"/task/*/comm | tr '\n' ' ') == *vcpu0*vcpu1* ]] || fail "no thread names"
+	"$vmmctl" "$work/qmp" events >"$work/events" &
+	"$vmmctl" "$work/qmp" console </dev/null >"$work/out" 2>"$work/err" &
+	await_file READY 120 "$work/out"
+	VMM=$vmm "$top/examples/ganeti.py" "$work" status | grep -q running || fail "it does not run"
+	ctl block_resize device=vd0 size=16777216
+	await_file RESIZED 20 "$work/out"
+	await_file UP 20 "$work/out"
+	ctl set_link name=net0 up=false
+	await_file DOWN 20 "$work/out"
+	ctl set_link name=net0 up=true
+	await_file AGAIN 20 "$work/out"
+	ctl inject-nmi
+	await_file 'NMI: .* on CPU 1' 30 "$work/out" # nothing in this machine could have sent it
+	ctl x-vmm-metrics >"$work/metrics"
+	grep -Eq '^vcpus\[1\]\.exits\.(io|mmio): [1-9]' "$work/metrics" || fail "no exits: $(cat "$work/metrics")"
+	grep -Eq '^devices\[1\]\.queues\[1\]\.requests: [1-9]' "$work/metrics" || fail "no frames were sent"
+	ctl query-blockstats >"$work/stats"
+	grep -Eq '^stats.rd_operations: [1-9]' "$work/stats" || fail "no reads: $(cat "$work/stats")"
+	VMM=$vmm "$top/examples/ganeti.py" "$work" stop
+	wait
+	await_file '"reason": *"poweroff"' 10 "$work/result"
+	grep -q 'NIC_RX_FILTER_CHANGED name="net0"' "$work/events" || fail "$(cat "$work/events")"
+	grep -q '^[0-9.]* POWERDOWN' "$work/events" || fail "$(cat "$work/events")"
+	grep -q 'SHUTDOWN guest=true reason="guest-shutdown"' "$work/events" || fail "$(cat "$work/events")"
+	sleep 1
+	[[ ! -e $work/pid && ! -e $work/qmp && ! -e $work/console ]] || fail "files are left"
+}
