@@ -111,7 +111,7 @@ static int decode(const struct format *format, const char *name, void **data, si
 	if (!library)
 		return err_set(e, ELIBACC, "'%s' is compressed, and %s is missing: install %s",
 		               name, format->library, format->package);
-	for (size_t room = *len * 4; room / 2 < UNPACKED_MAX; room *= 2) {
+	for (size_t room = (*len + 1) * 4; room / 2 < UNPACKED_MAX; room *= 2) {
 		void *out = malloc(room);
 		int64_t n = out ? format->decode(library, *data, *len, out, room) : -1;
 
