@@ -129,6 +129,7 @@ struct config_control {
 
 struct config {
 	const char *kernel; /* NULL only with check_host */
+	const char *modules; /* folder, or "none"; NULL: where the kernel's are by custom */
 	const char *initrd[CONFIG_INITRD_MAX];
 	unsigned n_initrd;
 	const char *append[CONFIG_APPEND_MAX];

@@ -56,11 +56,13 @@ const struct opt options[] = {
 	  .type = OPT_PATH,
 	  .group = GROUP_BOOT,
 	  .field = AT(kernel),
-	  .arg = "FILE",
+	  .arg = "FILE|host",
 	  .help = "Linux kernel, bzImage or vmlinux; required",
 	  .more = MORE(
 	          "A bzImage is entered in 64-bit mode, a vmlinux by its PVH note or its 64-bit "
-	          "entry point. Distribution kernels work as they are.") },
+	          "entry point. Distribution kernels work as they are. 'host' is the one that this "
+	          "host runs, /usr/lib/modules/VERSION/vmlinuz or /boot/vmlinuz-VERSION; a file of "
+	          "that name is './host'.") },
 	{ .name = "initrd",
 	  .alias = "initramfs",
 	  .letter = 'i',
@@ -71,6 +73,21 @@ const struct opt options[] = {
 	  .repeat = CONFIG_INITRD_MAX,
 	  .arg = "FILE",
 	  .help = "initial RAM disk; several are joined in order" },
+	{ .name = "modules",
+	  .type = OPT_PATH,
+	  .group = GROUP_BOOT,
+	  .field = AT(modules),
+	  .arg = "DIR|none",
+	  .help = "the kernel's modules; by default lib/modules/VERSION near it, or of this host",
+	  .more = MORE(
+	          "With a command, or a --rootfs and no --initrd, those that the devices and the "
+	          "root's file system need are loaded before anything else, so that kernels of "
+	          "distributions work as they are. VERSION is that of the kernel image; it is "
+	          "looked "
+	          "for in the image's own folder, in lib/modules of that folder and of the one "
+	          "above, and in /lib/modules. DIR is the folder with modules.dep, or one in which "
+	          "VERSION or lib/modules/VERSION is. Modules may be compressed with xz, zstd or "
+	          "gzip, if the host has liblzma, libzstd or zlib.") },
 	{ .name = "append",
 	  .alias = "cmdline",
 	  .letter = 'a',

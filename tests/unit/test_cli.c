@@ -313,7 +313,7 @@ static const struct {
 	{ { "-k", "a", "--result", "fd=1", "--", "sh" }, EINVAL, "'--result fd=1'" },
 	{ { "-k", "a", "--daemonize", "--", "sh" }, EINVAL, "'--daemonize'" },
 	{ { "-k", "a", "--on-reboot", "reset", "--", "sh" }, EINVAL, "'--on-reboot reset'" },
-	{ { "-k", "-m", "1" }, EINVAL, "option '-k' needs a value: FILE ('-m'" },
+	{ { "-k", "-m", "1" }, EINVAL, "option '-k' needs a value: FILE|host ('-m'" },
 	{ { "-k", "--" }, EINVAL, "option '-k' needs a value" },
 	{ { "-k", "a", "--cmdline" }, EINVAL, "option '--cmdline' needs a value" },
 	{ { "--kernel=" }, EINVAL, "option '--kernel': the file name is empty" },
@@ -686,7 +686,7 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	                 "s:n, s:n, s:s, s:n, s:b, s:n}], s:[], "
 	                 "s:i, s:s, s:s, s:n, s:s, "
 	                 "s:s, s:f, s:i, s:s, s:s, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n, "
-	                 "s:[{s:{s:i}}], s:[s], s:n, s:n, s:b, s:b, s:n, s:[s, s]}",
+	                 "s:[{s:{s:i}}], s:[s], s:n, s:n, s:b, s:b, s:n, s:[s, s], s:n}",
 	                 "pidfile", "daemonize", 0, "exit-with-parent", 0, "control", "paused", 0,
 	                 "kernel", "k\xef\xbf\xbd", "initrd", "append", "no-default-cmdline", 0,
 	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "werror",
@@ -695,7 +695,7 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	                 0.25, "grace", 30, "on-reboot", "exit", "on-panic", "exit", "result", "fd",
 	                 3, "log", "log-level", "warn", "jail", "on", "user", "console", "none",
 	                 "vsock", "port", "a", "fd", 4, "env", "A=b", "cwd", "guest-user",
-	                 "terminal", 0, "no-terminal", 1, "kvm", "command", "sh", "-c");
+	                 "terminal", 0, "no-terminal", 1, "kvm", "command", "sh", "-c", "modules");
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(all, want));
 	json_decref(all);

@@ -48,6 +48,7 @@ static int parse(const char *text)
 static const char *const words[][WORDS_MAX] = {
 	{ "--kernel", "k,k" },
 	{ "--initrd", "a", "--initrd", "b,c" },
+	{ "--modules", "m" },
 	{ "--append", "quiet \"x=y z\"", "--append", "-- last" },
 	{ "--no-default-cmdline" },
 	{ "--rootfs", "root.img,ro" },
