@@ -650,6 +650,16 @@ bool chardev_is_connected(const struct chardev *c)
 	return c->in.kind != ENDPOINT_NONE || (c->out.kind != ENDPOINT_NONE && !c->failed);
 }
 
+int chardev_give(struct chardev *c, int fd)
+{
+	if (c->peer.kind == PEER_NONE || c->peer.kind == PEER_PTY)
+		return -ENOTSUP;
+	if (c->peer.here)
+		peer_left(c);
+	peer_give(&c->peer, fd);
+	return 0;
+}
+
 bool chardev_window(const struct chardev *c, uint16_t *ret_cols, uint16_t *ret_rows)
 {
 	struct winsize size;

@@ -171,6 +171,16 @@ void chardev_end_output(struct chardev *c);
 bool chardev_is_connected(const struct chardev *c) MUST_CHECK;
 
 /**
+ * chardev_give() - Connect somebody to the host's end, instead of whoever is there
+ * @c:  Opened and started
+ * @fd: Connected stream socket; taken over on success
+ *
+ * Context: the loop's thread; may be jailed.
+ * Return:  0, or -ENOTSUP: this end is not one where somebody comes and goes by a socket.
+ */
+int chardev_give(struct chardev *c, int fd) MUST_CHECK;
+
+/**
  * chardev_window() - Size of the terminal
  * @c:        Opened
  * @ret_cols: Columns

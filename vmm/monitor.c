@@ -205,6 +205,13 @@ static bool console(void *vm, unsigned i, struct qmp_console *ret)
 	return c;
 }
 
+static int connect_console(void *vm, unsigned i, int fd)
+{
+	struct machine *m = vm;
+
+	return chardev_give(m->consoles.end[i], fd);
+}
+
 static json_t *show_jail(const struct jail *j)
 {
 	static const char *const filters[] = {
@@ -276,6 +283,7 @@ static const struct qmp_vm_ops ops = {
 	.disk_bytes = disk_bytes,
 	.disk_error = disk_error,
 	.console = console,
+	.connect = connect_console,
 	.report = report,
 	.resize = resize,
 	.set_link = set_link,

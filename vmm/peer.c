@@ -146,6 +146,14 @@ void peer_begin(struct peer *p)
 		welcome(p);
 }
 
+void peer_give(struct peer *p, int fd)
+{
+	if (p->kind == PEER_SOCKET)
+		watch_listener(p, false);
+	p->fd = fd;
+	welcome(p);
+}
+
 void peer_leave(struct peer *p)
 {
 	p->here = false;

@@ -72,6 +72,16 @@ void peer_adopt(struct peer *p, int fd, struct loop *loop, void (*came)(struct p
 void peer_begin(struct peer *p);
 
 /**
+ * peer_give() - Somebody comes who did not come by himself
+ * @p:  Nobody is here; not a pseudo-terminal
+ * @fd: Connected stream socket; taken over
+ *
+ * When he has gone, the next one is waited for as before.
+ * Context: the loop's thread.
+ */
+void peer_give(struct peer *p, int fd);
+
+/**
  * peer_leave() - The one who was here has gone, or shall go: wait for the next
  * @p: Somebody is here
  *

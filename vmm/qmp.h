@@ -58,6 +58,9 @@ struct qmp_vm_ops {
 	pid_t (*cpu_thread)(void *vm, unsigned cpu); /* of config.cpus */
 	uint64_t (*disk_bytes)(void *vm, unsigned disk); /* of config.n_disks */
 	bool (*console)(void *vm, unsigned i, struct qmp_console *ret); /* false: no more */
+	/* Connect a socket to a console, instead of whoever is there; @fd is taken over on success.
+	 * -errno: it is no console where clients come and go. */
+	int (*connect)(void *vm, unsigned console, int fd);
 	json_t *(*report)(void *vm, enum qmp_report what); /* new reference; NULL: no memory */
 	int (*resize)(void *vm, unsigned disk, uint64_t bytes, struct err *e);
 	int (*set_link)(void *vm, unsigned net, bool up); /* of config.n_nets; -errno */

@@ -97,10 +97,9 @@ static const struct {
 	const char *name;
 	json_type type;
 } types[] = {
-	[QMP_STRING] = { "string", JSON_STRING },
-	[QMP_INTEGER] = { "integer", JSON_INTEGER },
-	[QMP_ARRAY] = { "array", JSON_ARRAY },
-	[QMP_BOOLEAN] = { "boolean", JSON_TRUE },
+	[QMP_STRING] = { "string", JSON_STRING }, [QMP_INTEGER] = { "integer", JSON_INTEGER },
+	[QMP_ARRAY] = { "array", JSON_ARRAY },    [QMP_BOOLEAN] = { "boolean", JSON_TRUE },
+	[QMP_OBJECT] = { "object", JSON_OBJECT },
 };
 
 static bool check_arg(struct qmp_call *c, const struct qmp_arg *arg)

@@ -29,7 +29,7 @@ struct qmp_call {
 	struct err error; /* likewise */
 };
 
-enum qmp_arg_type { QMP_STRING, QMP_INTEGER, QMP_ARRAY, QMP_BOOLEAN };
+enum qmp_arg_type { QMP_STRING, QMP_INTEGER, QMP_ARRAY, QMP_BOOLEAN, QMP_OBJECT };
 
 struct qmp_arg {
 	const char *name; /* NULL: none */

@@ -4,7 +4,8 @@
 
 #include "vmm/qmp_call.h"
 
-/* The command query-chardev: consoles, ports and control sockets. */
-qmp_handler qmp_chardev_query;
+/* Commands about consoles, ports and control sockets: query-chardev, and chardev-change, which
+ * connects a socket that getfd has brought. */
+qmp_handler qmp_chardev_query, qmp_chardev_change;
 
 #endif /* VMM_QMP_CHARDEV_H */

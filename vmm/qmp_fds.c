@@ -31,15 +31,20 @@ static int make_room(struct qmp_fds *f)
 	return f->n == QMP_FDS_MAX ? -ENOSPC : 0;
 }
 
-/* The order of the others stays. */
-static void drop(struct qmp_fds *f, unsigned i)
+/* The order of the others stays, and the descriptor open. */
+static void forget(struct qmp_fds *f, unsigned i)
 {
 	struct qmp_fd *d = &f->fd[i];
 
-	close(d->fd);
 	free(d->name);
 	free(d->opaque);
 	memmove(d, d + 1, (--f->n - i) * sizeof(*d));
+}
+
+static void drop(struct qmp_fds *f, unsigned i)
+{
+	close(f->fd[i].fd);
+	forget(f, i);
 }
 
 int qmp_fds_put_named(struct qmp_fds *f, const char *name, int fd)
@@ -61,6 +66,21 @@ int qmp_fds_put_named(struct qmp_fds *f, const char *name, int fd)
 		return -ENOMEM;
 	f->fd[f->n++] = (struct qmp_fd){ .fd = fd, .name = copy };
 	return 0;
+}
+
+int qmp_fds_get_named(struct qmp_fds *f, const char *name)
+{
+	const struct qmp_fd *d = find_named(f, name);
+
+	return d ? d->fd : -1;
+}
+
+void qmp_fds_forget_named(struct qmp_fds *f, const char *name)
+{
+	const struct qmp_fd *d = find_named(f, name);
+
+	if (d)
+		forget(f, (unsigned)(d - f->fd));
 }
 
 int qmp_fds_close_named(struct qmp_fds *f, const char *name)

@@ -36,6 +36,22 @@ struct qmp_fds {
 int qmp_fds_put_named(struct qmp_fds *f, const char *name, int fd) MUST_CHECK;
 
 /**
+ * qmp_fds_get_named() - Look at a descriptor by its name
+ * @f:    Descriptors
+ * @name: As given to qmp_fds_put_named()
+ *
+ * Return: The descriptor, which stays ours, or -1.
+ */
+int qmp_fds_get_named(struct qmp_fds *f, const char *name) MUST_CHECK;
+
+/**
+ * qmp_fds_forget_named() - A descriptor has another owner now
+ * @f:    Descriptors
+ * @name: As given to qmp_fds_put_named(); unknown ones do nothing
+ */
+void qmp_fds_forget_named(struct qmp_fds *f, const char *name);
+
+/**
  * qmp_fds_close_named() - Close a descriptor by its name
  * @f:    Descriptors
  * @name: As given to qmp_fds_put_named()

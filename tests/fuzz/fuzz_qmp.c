@@ -76,6 +76,14 @@ static bool console(void *vm, unsigned i, struct qmp_console *ret)
 	return i == 0;
 }
 
+static int connect_console(void *vm, unsigned i, int fd)
+{
+	(void)vm;
+	(void)i;
+	(void)fd;
+	return -ENOTSUP;
+}
+
 static json_t *report(void *vm, enum qmp_report what)
 {
 	(void)vm;
@@ -180,6 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.disk_bytes = disk_bytes,
 		.disk_error = disk_error,
 		.console = console,
+		.connect = connect_console,
 		.report = report,
 		.resize = resize,
 		.set_link = set_link,

@@ -45,6 +45,23 @@ pty_cases() {
 	done
 }
 
+# Hand one end of a pair of sockets over, have it made the console, and talk to the guest by the other.
+give_console() {
+	timeout 20 python3 -c '
+import socket, subprocess, sys
+ours, theirs = socket.socketpair()
+number = theirs.fileno()
+backend = f"""{{"type": "socket", "data": {{"addr": {{"type": "fd", "data": {{"str": "con"}}}}}}}}"""
+for words in (["--fd", str(number), sys.argv[2], "getfd", "fdname=con"],
+              [sys.argv[2], "chardev-change", "id=serial0", "backend=" + backend]):
+    subprocess.run([sys.argv[1], *words], pass_fds=[number], check=True)
+theirs.close()
+ours.sendall(b"given\n")
+text = b""
+while b"given" not in text:
+    text += ours.recv(4096)' "${vmm}ctl" "$work/qmp"
+}
+
 # vmmctl at a console that is a socket, and what it leaves of its own terminal.
 attach_cases() {
 	local flood=() only=(keys_reach_the_guest escape_x_ends_and_restores term_restores hangup_restores
@@ -60,6 +77,9 @@ attach_cases() {
 	until [ -S "$work/qmp" ]; do sleep 0.02; done
 	pty_cases 'vmmctl console' "${vmm}ctl" "$work/qmp" console
 	ctl_says 'vmmctl console, none of this name' 125 "has no console 'no'" console no
+	problem=
+	give_console >"$work/out" 2>"$work/err" || problem="status $?"
+	verdict 'chardev-change, a socket that was handed over is the console' "$problem"
 	ctl_says 'vmmctl console, quit' 0 '' quit
 	wait "$controlled"
 }

@@ -74,6 +74,16 @@ static bool console(void *vm, unsigned i, struct qmp_console *ret)
 	return i < 3;
 }
 
+static int connect_console(void *vm, unsigned i, int fd)
+{
+	struct qmp_rig *r = vm;
+
+	if (i != 2)
+		return -ENOTSUP;
+	r->connected = fd;
+	return 0;
+}
+
 static json_t *report(void *vm, enum qmp_report what)
 {
 	(void)vm;
@@ -125,6 +135,7 @@ void qmp_rig_init(struct qmp_rig *r)
 		.cpu_thread = cpu_thread,
 		.disk_bytes = disk_bytes,
 		.console = console,
+		.connect = connect_console,
 		.report = report,
 		.resize = resize,
 		.set_link = set_link,

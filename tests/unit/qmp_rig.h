@@ -13,6 +13,7 @@ struct qmp_rig {
 	unsigned stops, conts, presses, changes; /* how often each was called */
 	uint64_t resized; /* bytes and number of the disk */
 	unsigned nmis;
+	int connected; /* descriptor that a console was given; the test closes it */
 	bool link_down;
 	int ends; /* bits: 1 << enum qmp_end */
 };

@@ -96,6 +96,34 @@ START_TEST(client_that_leaves_makes_way_for_the_next)
 END_TEST
 
 /* Half-way through a full queue; what it did not read is shown to the next. */
+START_TEST(client_that_is_given_takes_the_place_of_the_other)
+{
+	int old = join(), pair[2], next;
+	char byte;
+
+	run();
+	offer("old words");
+	expect_read(old, "old words");
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ck_assert_int_eq(chardev_give(&c, pair[0]), 0);
+	run();
+	ck_assert_int_eq(recv(old, &byte, 1, MSG_DONTWAIT), 0);
+	expect_read(pair[1], "old words"); /* as anybody who comes is shown */
+	ck_assert_int_eq(write(pair[1], "in", 2), 2);
+	run();
+	expect_received("in");
+	ck_assert_int_eq(comings, 2);
+	ck_assert_int_eq(goings, 1);
+	close(pair[1]);
+	run();
+	next = join();
+	run();
+	ck_assert_int_eq(comings, 3);
+	close(next);
+	close(old);
+}
+END_TEST
+
 START_TEST(client_that_leaves_unread_bytes_holds_nobody_up)
 {
 	static uint8_t bytes[OUTQ_SIZE];
@@ -366,6 +394,7 @@ static void add_client_tests(TCase *t)
 	tcase_add_test(t, late_client_is_shown_the_last_64_kib);
 	tcase_add_test(t, slow_client_loses_nothing);
 	tcase_add_test(t, client_that_leaves_makes_way_for_the_next);
+	tcase_add_test(t, client_that_is_given_takes_the_place_of_the_other);
 	tcase_add_test(t, client_that_leaves_unread_bytes_holds_nobody_up);
 	tcase_add_test(t, client_that_has_sent_all_still_listens);
 	tcase_add_test(t, words_of_a_client_that_left_are_kept);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define OK "{\"return\": {}}\r\n"
 #define GREETING                                                                                   \
@@ -19,6 +20,8 @@
 #define NOT_FOUND(text)    ERROR("CommandNotFound", text)
 #define EVENT(rest)                                                                                \
 	"{\"timestamp\": {\"seconds\": N, \"microseconds\": N}, \"event\": " rest "}\r\n"
+
+#define BACKEND "{'type':'socket','data':{'addr':{'type':'fd','data':{'str':'con'}}}}"
 
 static struct qmp_rig rig;
 static struct qmp_session session, other;
@@ -163,6 +166,14 @@ static const struct {
 	  GENERIC("Invalid parameter type for 'up', expected: boolean") },
 	{ "{'execute':'screendump','arguments':{'filename':'f'}}",
 	  GENERIC("There is no screen: this machine has no display device") },
+	{ "{'execute':'chardev-change','arguments':{'id':'no','backend':" BACKEND "}}",
+	  GENERIC("Chardev 'no' does not exist") },
+	{ "{'execute':'chardev-change','arguments':{'id':'org.x','backend':{'type':'pty'}}}",
+	  GENERIC("Chardev 'org.x': the only backend is a socket whose address is of type fd") },
+	{ "{'execute':'chardev-change','arguments':{'id':'org.x','backend':" BACKEND "}}",
+	  GENERIC("File descriptor named 'con' not found") },
+	{ "{'execute':'chardev-change','arguments':{'id':'org.x','backend':1}}",
+	  GENERIC("Invalid parameter type for 'backend', expected: object") },
 	/* descriptors that were not sent */
 	{ "{'execute':'getfd','arguments':{'fdname':'a'}}",
 	  GENERIC("No file descriptor supplied via SCM_RIGHTS") },
@@ -263,6 +274,43 @@ START_TEST(changes_reach_the_machine)
 	ck_assert_uint_eq(rig.resized, 1024);
 	ck_assert(rig.link_down);
 	ck_assert_uint_eq(rig.nmis, 1);
+}
+END_TEST
+
+/* Hand @fd over by the name that BACKEND has. */
+static void hand_over(int fd)
+{
+	qmp_session_add_fd(&session, fd);
+	expect(&session, "{'execute':'getfd','arguments':{'fdname':'con'}}", OK);
+}
+
+#define CHANGE(id) "{'execute':'chardev-change','arguments':{'id':'" id "','backend':" BACKEND "}}"
+
+START_TEST(chardev_change_gives_the_socket_away)
+{
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	hand_over(pair[0]);
+	expect(&session, CHANGE("serial0"),
+	       GENERIC("Chardev 'serial0' cannot be changed: it is no socket"));
+	expect(&session, CHANGE("org.x"), OK);
+	expect(&session, CHANGE("org.x"), GENERIC("File descriptor named 'con' not found"));
+
+	ck_assert_int_eq(rig.connected, pair[0]);
+	ck_assert_int_eq(close(pair[0]), 0);
+	close(pair[1]);
+}
+END_TEST
+
+START_TEST(chardev_change_other_descriptors_are_refused)
+{
+	hand_over(open("/dev/null", O_RDWR));
+	expect(&session, CHANGE("org.x"),
+	       GENERIC("File descriptor named 'con' is no connected stream socket"));
+	hand_over(socket(AF_UNIX, SOCK_DGRAM, 0));
+	expect(&session, CHANGE("org.x"),
+	       GENERIC("File descriptor named 'con' is no connected stream socket"));
 }
 END_TEST
 
@@ -579,6 +627,8 @@ static TCase *tell_case(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, changes_reach_the_machine);
 	tcase_add_test(t, devices_news_are_told);
+	tcase_add_test(t, chardev_change_gives_the_socket_away);
+	tcase_add_test(t, chardev_change_other_descriptors_are_refused);
 	tcase_add_test(t, stop_is_answered_when_the_vm_stands_still);
 	tcase_add_test(t, cont_is_answered_when_the_vm_runs);
 	tcase_add_test(t, ended_vm_answers_whoever_waits);
