@@ -94,6 +94,12 @@ int net_new(struct virtio_net **ret, const struct config_net *cfg, const char *v
 		r = open_backend(&s.backend, cfg, e);
 	if (r < 0)
 		return r;
+	if (cfg->vhost)
+		r = net_tap_use_vhost(s.backend, e);
+	if (r < 0) {
+		s.backend->ops->close(s.backend);
+		return r;
+	}
 	s.mtu = cfg->mtu ? cfg->mtu : s.backend->mtu;
 	return virtio_net_new(ret, &s, e);
 }

@@ -2,7 +2,7 @@
 #ifndef DEVICES_NET_BACKEND_H
 #define DEVICES_NET_BACKEND_H
 
-#include "vmm/err.h"
+#include "devices/vhost.h"
 
 #include <stdbool.h>
 #include <sys/uio.h>
@@ -56,6 +56,8 @@ struct net_backend {
 	unsigned mtu; /* of the host's end; 0: not known */
 	unsigned n_pairs; /* 1 to NET_PAIRS_MAX */
 	int fd[NET_PAIRS_MAX]; /* to wait for; of the pairs */
+	/* Of each pair: who moves its frames instead of receive and send. NULL: nobody. */
+	struct vhost *vhost[NET_PAIRS_MAX];
 	char name[32]; /* for messages: "tap 'vnet0'" */
 };
 

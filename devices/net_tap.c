@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/net_tap.h"
 
+#include "devices/vhost_net.h"
 #include "vmm/log.h"
 
 #include <errno.h>
@@ -101,8 +102,10 @@ static int tap_use_pairs(struct net_backend *b, unsigned n)
 
 static void tap_close(struct net_backend *b)
 {
-	for (unsigned i = 0; i < b->n_pairs; i++)
+	for (unsigned i = 0; i < b->n_pairs; i++) {
+		vhost_free(b->vhost[i]);
 		fd_close(&b->fd[i]);
+	}
 	free(b);
 }
 
@@ -330,4 +333,13 @@ int net_tap_adopt(struct net_backend **ret, int fd, struct err *e)
 	}
 	*ret = b;
 	return 0;
+}
+
+int net_tap_use_vhost(struct net_backend *b, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < b->n_pairs && r == 0; i++)
+		r = vhost_net_open(&b->vhost[i], b->fd[i], e);
+	return r;
 }

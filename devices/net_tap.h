@@ -36,4 +36,14 @@ int net_tap_open(struct net_backend **ret, const char *name, unsigned pairs,
  */
 int net_tap_adopt(struct net_backend **ret, int fd, struct err *e) MUST_CHECK;
 
+/**
+ * net_tap_use_vhost() - Have the kernel move the frames between tap and rings
+ * @b: Of net_tap_open() or net_tap_adopt()
+ * @e: Says why not, and the remedy
+ *
+ * Context: set-up.
+ * Return:  0, or what vhost_net_open() returns; @b stays the caller's.
+ */
+int net_tap_use_vhost(struct net_backend *b, struct err *e) MUST_CHECK;
+
 #endif /* DEVICES_NET_TAP_H */

@@ -162,7 +162,7 @@ void virtio_dev_kick(struct virtio_dev *d, uint16_t qi)
 {
 	int r;
 
-	if (!d->active || !d->queue[qi].ring.desc ||
+	if (!d->active || !d->queue[qi].ring.desc || d->queue[qi].lent_idx ||
 	    virtio_dev_status(d) & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
 	counter_add(&d->queue[qi].ring.count.kicks, 1);

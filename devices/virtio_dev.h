@@ -42,7 +42,11 @@ struct virtio_queue {
 	struct virtq ring;
 	struct loop_source kick; /* eventfd that KVM or the transport writes */
 	struct virtio_dev *dev;
+	const uint16_t *lent_idx; /* atomic; see virtio_lend.h. NULL: the device serves it */
+	uint16_t lent_seen; /* atomic; of *lent_idx, what the driver was told of */
 };
+
+struct vhost;
 
 struct virtio_dev {
 	const struct virtio_dev_ops *ops; /* NULL: not initialised */
@@ -53,6 +57,9 @@ struct virtio_dev {
 	uint8_t *config; /* ops->config_size bytes [lock: config_lock]; NULL if that is 0 */
 	uint32_t generation; /* of @config [lock: config_lock] */
 	struct virtio_queue *queue; /* ops->n_queues */
+	struct vhost *vhost; /* who may serve queues instead of us; NULL: nobody */
+	unsigned n_lent; /* atomic; queues that are not served here: virtio_lend.h */
+	uint32_t lent_tick; /* atomic; when the driver last asked about those */
 	struct loop *loop; /* its thread is the device's thread; NULL in unit tests: the caller's */
 	struct irq irq;
 	uint32_t interrupt_status; /* atomic */
@@ -143,7 +150,8 @@ void virtio_dev_changed(struct virtio_dev *d);
 /**
  * virtio_dev_kick() - Serve a queue
  * @d:  Device; nothing is done unless it is active and has not failed
- * @qi: Queue, less than ops->n_queues; nothing is done unless the driver made it ready
+ * @qi: Queue, less than ops->n_queues; nothing is done unless the driver made it ready, and while
+ *      it is lent
  *
  * Context: device thread.
  */

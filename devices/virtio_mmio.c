@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/virtio_mmio.h"
 
+#include "devices/virtio_lend.h"
+
 #include <assert.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
@@ -315,8 +317,11 @@ static uint64_t window_read(void *self, uint64_t offset, unsigned len)
 	if (!is_register(offset, len))
 		return 0;
 	/* For every interrupt, so without the lock. Acquire: pairs with the device's release. */
-	if (offset == VIRTIO_MMIO_INTERRUPT_STATUS)
+	if (offset == VIRTIO_MMIO_INTERRUPT_STATUS) {
+		if (__atomic_load_n(&t->dev->n_lent, __ATOMIC_ACQUIRE) > 0)
+			virtio_lend_look(t->dev);
 		return __atomic_load_n(&t->dev->interrupt_status, __ATOMIC_ACQUIRE);
+	}
 	pthread_mutex_lock(&t->lock);
 	value = read_register(t, offset);
 	pthread_mutex_unlock(&t->lock);

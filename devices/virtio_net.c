@@ -92,6 +92,43 @@ static bool has_link(const struct virtio_net *n)
 	return !n->cut && !n->unplugged;
 }
 
+static bool working(const struct virtio_dev *d)
+{
+	return d->active && !(virtio_dev_status(d) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+static void stop_vhost(struct virtio_net *n, unsigned first)
+{
+	struct net_backend *b = n->setup.backend;
+
+	for (unsigned i = first; i < b->n_pairs; i++)
+		if (b->vhost[i])
+			vhost_stop(b->vhost[i]);
+}
+
+/* The pair's buffers and frames are its driver's again. */
+static void forget(struct net_pair *p)
+{
+	net_rx_forget(&p->rx);
+	p->tx_held = false;
+	watch(p, 0);
+}
+
+/* The kernel moves the frames of pairs in use as long as there is a link. Without one its rings are
+ * ours, and what the guest sends is lost as it is elsewhere. */
+static int start_vhost(struct virtio_net *n)
+{
+	struct net_backend *b = n->setup.backend;
+	int r = 0;
+
+	for (unsigned i = 0; i < n->pairs_used && r == 0; i++)
+		if (b->vhost[i] && has_link(n) && working(&n->base)) {
+			forget(&n->pair[i]);
+			r = vhost_start(b->vhost[i]);
+		}
+	return r;
+}
+
 /* The host's end is gone: from now on the card has no link, and what it sends is lost. */
 static void cut(struct virtio_net *n, int r)
 {
@@ -100,6 +137,7 @@ static void cut(struct virtio_net *n, int r)
 	if (n->cut)
 		return;
 	n->cut = true;
+	stop_vhost(n, 0);
 	for (unsigned i = 0; i < n->setup.backend->n_pairs; i++)
 		loop_del(n->base.loop, &n->pair[i].source);
 	virtio_dev_config_changed(&n->base, set_status, &down);
@@ -225,11 +263,6 @@ static int serve_tx(struct net_pair *p)
 	return r < 0 ? r : 0;
 }
 
-static bool working(const struct virtio_dev *d)
-{
-	return d->active && !(virtio_dev_status(d) & VIRTIO_CONFIG_S_NEEDS_RESET);
-}
-
 static void pair_ready(struct loop_source *s, uint32_t events)
 {
 	struct net_pair *p = container_of(s, struct net_pair, source);
@@ -272,10 +305,13 @@ static bool use_pairs(struct virtio_net *n, unsigned pairs)
 {
 	struct net_backend *b = n->setup.backend;
 
-	if (pairs > b->n_pairs || (b->ops->use_pairs && b->ops->use_pairs(b, pairs) < 0))
+	if (pairs > b->n_pairs)
+		return false;
+	stop_vhost(n, pairs);
+	if (b->ops->use_pairs && b->ops->use_pairs(b, pairs) < 0)
 		return false;
 	n->pairs_used = pairs;
-	return true;
+	return start_vhost(n) == 0;
 }
 
 static bool execute(struct virtio_net *n, struct net_ctrl *c)
@@ -360,13 +396,11 @@ static void net_reset(struct virtio_dev *d)
 	struct virtio_net *n = container_of(d, struct virtio_net, base);
 	struct net_backend *b = n->setup.backend;
 
+	stop_vhost(n, 0);
 	if (b->ops->forget)
 		b->ops->forget(b);
-	for (unsigned i = 0; i < b->n_pairs; i++) {
-		net_rx_forget(&n->pair[i].rx);
-		n->pair[i].tx_held = false;
-		watch(&n->pair[i], 0);
-	}
+	for (unsigned i = 0; i < b->n_pairs; i++)
+		forget(&n->pair[i]);
 	if (n->own_mac)
 		virtio_dev_config_changed(d, set_mac, n->setup.mac);
 	n->own_mac = false;
@@ -405,6 +439,7 @@ int virtio_net_set_link(struct virtio_net *n, bool up)
 {
 	struct net_backend *b = n->setup.backend;
 	uint16_t status = up ? VIRTIO_NET_S_LINK_UP : 0;
+	int r;
 
 	if (n->cut)
 		return up ? -EPIPE : 0;
@@ -412,7 +447,9 @@ int virtio_net_set_link(struct virtio_net *n, bool up)
 		return 0;
 	if (up)
 		drop_backlog(n);
-	else if (b->ops->forget)
+	else
+		stop_vhost(n, 0);
+	if (!up && b->ops->forget)
 		b->ops->forget(b);
 	n->unplugged = !up;
 	virtio_dev_config_changed(&n->base, set_status, &status);
@@ -422,6 +459,9 @@ int virtio_net_set_link(struct virtio_net *n, bool up)
 		virtio_dev_notify(&n->base, rx_index(&n->pair[i]));
 		virtio_dev_notify(&n->base, rx_index(&n->pair[i]) + 1);
 	}
+	r = start_vhost(n);
+	if (r < 0)
+		virtio_dev_fail(&n->base, r, "its back-end does not start again");
 	return 0;
 }
 
@@ -480,7 +520,12 @@ static int set_up(struct virtio_net *n, struct err *e)
 	n->ops.n_queues = (uint16_t)(2 * s->backend->n_pairs + 1);
 	snprintf(label, sizeof(label), "net%u", s->index);
 	r = virtio_dev_init(&n->base, &n->ops, label, features_of(s), &n->config, s->loop, e);
-	return r < 0 ? r : watch_pairs(n, e);
+	if (r == 0)
+		r = watch_pairs(n, e);
+	for (unsigned i = 0; i < s->backend->n_pairs && r == 0; i++)
+		if (s->backend->vhost[i])
+			r = vhost_attach(s->backend->vhost[i], &n->base, rx_index(&n->pair[i]), e);
+	return r;
 }
 
 int virtio_net_new(struct virtio_net **ret, const struct virtio_net_setup *s, struct err *e)
@@ -509,9 +554,9 @@ void virtio_net_free(struct virtio_net *n)
 	for (unsigned i = 0; n->pair && i < n->setup.backend->n_pairs; i++)
 		if (n->pair[i].net && !n->cut)
 			loop_del(n->base.loop, &n->pair[i].source);
+	n->setup.backend->ops->close(n->setup.backend);
 	virtio_dev_fini(&n->base);
 	free(n->pair);
-	n->setup.backend->ops->close(n->setup.backend);
 	free(n);
 }
 

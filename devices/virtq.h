@@ -81,6 +81,16 @@ int virtq_activate(struct virtq *q, const struct gmem *m, const struct virtq_set
 void virtq_deactivate(struct virtq *q);
 
 /**
+ * virtq_seek() - Go on at another index, after somebody else has served the ring
+ * @q:    Active queue
+ * @next: Index of the first chain that is neither taken nor given back, free-running
+ *
+ * Chains that were taken and not pushed are forgotten.
+ * Context: device thread of @q.
+ */
+void virtq_seek(struct virtq *q, uint16_t next);
+
+/**
  * virtq_next() - Take the next available chain, copied once and validated
  * @q:    Active queue; one that is not active is empty
  * @ret:  Set only when 1 is returned; its iovecs stay valid until the next virtq_next() or a

@@ -54,13 +54,19 @@ LAYERS = {
     "virtq": (["devices/virtq"], ["base", "memory", "iov"]),
     # Registers, status machine and interrupts of every virtio device.
     "transport": (
-        ["devices/virtio_dev", "devices/virtio_mmio"],
+        ["devices/virtio_dev", "devices/virtio_lend", "devices/virtio_mmio"],
         ["base", "memory", "loop", "irq", "bus", "iov", "virtq"],
+    ),
+    # Queues that the kernel or another process serves. Knows where guest RAM is, to tell them,
+    # so that the device kind whose queues they are need not.
+    "vhost": (
+        ["devices/vhost", "devices/vhost_*"],
+        ["base", "memory", "loop", "virtq", "transport"],
     ),
     # Device kinds and their backends: handed host memory already checked, never a guest address.
     "devices": (
         ["devices/*"],
-        ["base", "loop", "irq", "bus", "host", "iov", "virtq", "transport"],
+        ["base", "loop", "irq", "bus", "host", "iov", "virtq", "transport", "vhost"],
     ),
     # From kernel files to a guest that can be entered. Knows no KVM; of the machine it knows where
     # things are.
@@ -85,7 +91,7 @@ LAYERS = {
         ["vmm/machine", "vmm/command", "vmm/command_archive", "vmm/slots", "vmm/payload", "vmm/consoles", "vmm/ports", "vmm/vm", "vmm/vcpu", "vmm/chips", "vmm/metrics", "vmm/monitor", "vmm/run", "vmm/reset",
          "vmm/check_host"],
         ["base", "memory", "loop", "irq", "bus", "ending", "host", "control", "iov", "virtq",
-         "transport", "devices", "boot", "arch", "seccomp", "jail"],
+         "transport", "vhost", "devices", "boot", "arch", "seccomp", "jail"],
     ),
     # Order of life; the only place that exits.
     "main": (["vmm/main"], ["base", "cli", "host", "jail", "machine"]),

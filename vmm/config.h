@@ -76,6 +76,7 @@ struct config_net {
 	uint8_t mac[6];
 	unsigned mtu; /* 0: not given */
 	unsigned queues; /* pairs, at least 1 */
+	bool vhost; /* the kernel moves the frames of a tap */
 	const char *ip; /* what the kernel's word ip= says; NULL: no such word */
 };
 

@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
+#include <linux/vhost.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -69,6 +70,15 @@ static const struct jail_rule main_rules[] = {
 	IOCTL(TUNSETQUEUE, .why = "how many queues of the tap the guest's driver uses",
 	      RARE("likewise")),
 	IOCTL(BLKGETSIZE64, .why = "new size of a block device", RARE("no disk grows")),
+	IOCTL(VHOST_SET_FEATURES, .why = "hand the rings of a network card to the kernel",
+	      RARE("no network card with vhost")),
+	IOCTL(VHOST_SET_VRING_NUM, .why = "the same", RARE("no network card with vhost")),
+	IOCTL(VHOST_SET_VRING_BASE, .why = "the same", RARE("no network card with vhost")),
+	IOCTL(VHOST_SET_VRING_ADDR, .why = "the same", RARE("no network card with vhost")),
+	IOCTL(VHOST_NET_SET_BACKEND, .why = "the same, and take them back at a reset",
+	      RARE("no network card with vhost")),
+	IOCTL(VHOST_GET_VRING_BASE, .why = "where the kernel was in a ring that it gives back",
+	      RARE("no network card with vhost")),
 	IOCTL(TIOCGPGRP, .why = "whether the terminal is ours at the moment"),
 	IOCTL(TIOCGWINSZ, .why = "size of the terminal"),
 	ANY(getpgrp, "whether the terminal is ours at the moment"),

@@ -177,9 +177,9 @@ int machine_create(struct machine *m, const struct config *cfg, struct signals *
 
 int machine_start(struct machine *m, enum seccomp_mode filter, struct err *e)
 {
-	int r = 0;
+	int r = slots_start(m, e);
 
-	if (m->cfg->n_disks > 0)
+	if (r == 0 && m->cfg->n_disks > 0)
 		r = io_thread_start(&m->io, filter, e);
 	return r == 0 ? vcpus_start(&m->vcpus, filter, e) : r;
 }

@@ -17,7 +17,18 @@
 #define PORT_MAX     65535
 #define IP_MAX       128 /* characters of the ip= word */
 
-enum { KEY_TAP, KEY_FD, KEY_PASST, KEY_MAC, KEY_MTU, KEY_QUEUES, KEY_IP, KEY_TCP, KEY_UDP };
+enum {
+	KEY_TAP,
+	KEY_FD,
+	KEY_PASST,
+	KEY_MAC,
+	KEY_MTU,
+	KEY_QUEUES,
+	KEY_IP,
+	KEY_TCP,
+	KEY_UDP,
+	KEY_VHOST
+};
 
 static const struct optlist_key keys[] = {
 	[KEY_TAP] = { .name = "tap", .takes = OPTLIST_VALUE },
@@ -29,6 +40,7 @@ static const struct optlist_key keys[] = {
 	[KEY_IP] = { .name = "ip", .takes = OPTLIST_VALUE },
 	[KEY_TCP] = { .name = "tcp", .takes = OPTLIST_VALUE, .repeat = true },
 	[KEY_UDP] = { .name = "udp", .takes = OPTLIST_VALUE, .repeat = true },
+	[KEY_VHOST] = { .name = "vhost", .takes = OPTLIST_BARE },
 };
 
 #define GIVEN(seen, key) (((seen) >> (key)) & 1)
@@ -166,6 +178,9 @@ static int parse_item(struct config_net *n, int key, const char *value, struct e
 		return parse_number("queues", value, 1, QUEUES_MAX, &n->queues, e);
 	case KEY_IP:
 		return parse_ip(n, value, e);
+	case KEY_VHOST:
+		n->vhost = true;
+		return 0;
 	default:
 		return parse_port(n, key == KEY_UDP, value, e);
 	}
@@ -180,6 +195,10 @@ static int check(const struct config_net *n, unsigned seen, struct err *e)
 		               "passt=SOCKET");
 	if (n->kind != NET_TAP && n->queues > 1)
 		return err_set(e, EINVAL, "queues= goes with tap=NAME only");
+	if (n->vhost && n->kind == NET_PASST)
+		return err_set(e, EINVAL,
+		               "vhost goes with tap=NAME and fd=N only: passt is no tap of the "
+		               "kernel's");
 	if (n->n_ports > 0 && (n->kind != NET_PASST || n->socket))
 		return err_set(e, EINVAL,
 		               "tcp= and udp= go with passt only, and not with passt=SOCKET, which "

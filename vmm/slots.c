@@ -3,6 +3,7 @@
 
 #include "arch/arch.h"
 #include "devices/net.h"
+#include "devices/vhost.h"
 #include "vmm/machine.h"
 #include "vmm/unixsock.h"
 
@@ -157,6 +158,15 @@ int slots_create(struct machine *m, struct err *e)
 	if (r == 0)
 		r = create_rng(m, e);
 	return r == 0 ? create_vsock(m, e) : r;
+}
+
+int slots_start(struct machine *m, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < m->n_slots && r == 0; i++)
+		r = vhost_begin(m->slot[i].window.dev, &m->mem, e);
+	return r;
 }
 
 void slots_window_changed(struct machine *m)

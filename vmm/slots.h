@@ -20,6 +20,16 @@ struct machine;
 int slots_create(struct machine *m, struct err *e) MUST_CHECK;
 
 /**
+ * slots_start() - Make ready who serves queues outside of this process's threads
+ * @m: With its devices
+ * @e: Names the device and says what is wrong
+ *
+ * Context: set-up, after the process was isolated, before its filters.
+ * Return:  0, or -errno.
+ */
+int slots_start(struct machine *m, struct err *e) MUST_CHECK;
+
+/**
  * slots_window_changed() - The terminal may have another size now
  * @m: Created
  *

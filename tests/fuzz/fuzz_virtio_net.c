@@ -25,7 +25,14 @@
 #define TURNS_MAX 64 /* events of the loop after each step */
 
 /* First byte of the input. */
-enum { USE_INDIRECT = 1, USE_EVENT_IDX = 2, USE_MERGE = 4, USE_OFFLOADS = 8, USE_CTRL = 16 };
+enum {
+	USE_INDIRECT = 1,
+	USE_EVENT_IDX = 2,
+	USE_MERGE = 4,
+	USE_OFFLOADS = 8,
+	USE_CTRL = 16,
+	USE_VHOST = 32
+};
 
 struct short_desc {
 	uint16_t addr, len;
@@ -111,6 +118,48 @@ static void fake_close(struct net_backend *b)
 	free(container_of(b, struct fake, base));
 }
 
+/* A back-end that keeps rings as they are and, when the host's end answers by an error, loses them.
+ */
+struct fake_vhost {
+	struct vhost base;
+	uint16_t next[2];
+};
+
+static struct fake_vhost vhost;
+
+static int vhost_ok(struct vhost *v, uint64_t features)
+{
+	(void)v;
+	(void)features;
+	return 0;
+}
+
+static int vhost_set_vring(struct vhost *v, unsigned i, const struct vhost_vring *r)
+{
+	container_of(v, struct fake_vhost, base)->next[i] = r->next;
+	return fake->answer == -EINVAL ? -EINVAL : 0;
+}
+
+static int vhost_enable(struct vhost *v, unsigned i, bool on)
+{
+	(void)v;
+	(void)i;
+	return on && fake->answer == -EIO ? -EIO : 0;
+}
+
+static int vhost_base(struct vhost *v, unsigned i, uint16_t *ret_next)
+{
+	*ret_next = container_of(v, struct fake_vhost, base)->next[i];
+	return fake->answer;
+}
+
+static const struct vhost_ops fake_vhost_ops = {
+	.set_features = vhost_ok,
+	.set_vring = vhost_set_vring,
+	.enable = vhost_enable,
+	.get_vring_base = vhost_base,
+};
+
 static const struct net_backend_ops fake_ops = {
 	.receive = fake_receive,
 	.send = fake_send,
@@ -135,6 +184,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		.fd = { eventfd(1, EFD_CLOEXEC) },
 		.name = "fake",
 	};
+	vhost_init(&vhost.base, &fake_vhost_ops, "fake", 2);
+	fake->base.vhost[0] = &vhost.base;
 	s.backend = &fake->base;
 	if (log_open(NULL, LOG_ERROR, NULL) < 0 || loop_init(&loop, NULL) < 0 ||
 	    virtio_net_new(&net, &s, NULL) < 0)
@@ -214,6 +265,12 @@ static void run_step(struct virtio_dev *d, uint8_t step)
 		break;
 	case 2:
 		fake->answer = answers[arg & 3];
+		if (arg & 4)
+			(void)virtio_net_set_link(net, arg & 8);
+		if (arg & 16)
+			virtio_dev_again(d, (uint16_t)(arg % QUEUES));
+		if (d->n_lent > 0)
+			virtio_lend_look(d);
 		break;
 	case 3:
 		for (uint16_t qi = 0; qi < QUEUES; qi++)
@@ -252,6 +309,9 @@ static void start(struct virtio_dev *d, const struct gmem *mem, const struct inp
 	d->acked = acked(in->flags);
 	fake->waiting = 0;
 	fake->answer = 0;
+	fake->base.vhost[0] = in->flags & USE_VHOST ? &vhost.base : NULL;
+	if (virtio_net_set_link(net, true) < 0)
+		abort();
 	virtio_dev_start(d);
 }
 

@@ -56,6 +56,7 @@ static void end_close(struct net_backend *b)
 	struct rig_end *end = container_of(b, struct rig_end, base);
 
 	for (unsigned i = 0; i < RIG_PAIRS; i++) {
+		vhost_free(b->vhost[i]);
 		fd_close(&b->fd[i]);
 		fd_close(&end->other[i]);
 	}
@@ -70,7 +71,7 @@ static const struct net_backend_ops end_ops = {
 	.close = end_close,
 };
 
-static struct net_backend *new_end(struct net_rig *x)
+static struct net_backend *new_end(struct net_rig *x, struct vhost *const *vhost)
 {
 	struct rig_end *end = calloc(1, sizeof(*end));
 	int fd[2];
@@ -88,6 +89,7 @@ static struct net_backend *new_end(struct net_rig *x)
 		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fd), 0);
 		end->base.fd[i] = fd[0];
 		end->other[i] = fd[1];
+		end->base.vhost[i] = vhost[i];
 	}
 	x->wire = end->other[0];
 	return &end->base;
@@ -95,13 +97,18 @@ static struct net_backend *new_end(struct net_rig *x)
 
 void net_rig_init(struct net_rig *x, uint64_t acked)
 {
+	net_rig_init_vhost(x, acked, (struct vhost *const[RIG_PAIRS]){ NULL });
+}
+
+void net_rig_init_vhost(struct net_rig *x, uint64_t acked, struct vhost *const *vhost)
+{
 	struct virtio_net_setup s = { .index = 2, .mtu = 1500, .loop = &x->loop };
 	struct err e = { 0 };
 
 	*x = (struct net_rig){ 0 };
 	memcpy(s.mac, RIG_MAC, sizeof(s.mac));
 	ck_assert_int_eq(loop_init(&x->loop, &e), 0);
-	s.backend = new_end(x);
+	s.backend = new_end(x, vhost);
 	ck_assert_msg(virtio_net_new(&x->net, &s, &e) == 0, "%s", e.msg);
 	x->dev = virtio_net_dev(x->net);
 	x->dev->acked = acked;

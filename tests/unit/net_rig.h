@@ -36,6 +36,14 @@ struct net_rig {
 void net_rig_init(struct net_rig *x, uint64_t acked);
 
 /**
+ * net_rig_init_vhost() - As net_rig_init(), with back-ends that may serve the queues instead
+ * @x:     Any contents
+ * @acked: 1 << VIRTIO_NET_F_*
+ * @vhost: RIG_PAIRS of them; the card's from here on
+ */
+void net_rig_init_vhost(struct net_rig *x, uint64_t acked, struct vhost *const *vhost);
+
+/**
  * net_rig_fini() - Undo net_rig_init()
  * @x: Rig
  */

@@ -30,6 +30,13 @@ START_TEST(parse_tap_takes_its_keys_in_any_order)
 }
 END_TEST
 
+START_TEST(parse_vhost_goes_with_taps)
+{
+	ck_assert_int_eq(optnet_parse(&net, "tap=tap0,vhost", &err), 0);
+	ck_assert(net.vhost);
+}
+END_TEST
+
 START_TEST(parse_passt_alone_is_to_be_started)
 {
 	ck_assert_int_eq(optnet_parse(&net, "passt", &err), 0);
@@ -122,6 +129,9 @@ static const struct {
 	{ "passt,tcp=host/80", EINVAL, "'host/80'" },
 	{ "passt,udp=--help", EINVAL, "udp= is" },
 	{ "passt,udp=", EINVAL, "udp= is" },
+	{ "passt,vhost", EINVAL, "vhost goes with tap=NAME and fd=N only" },
+	{ "passt=/s,vhost", EINVAL, "vhost goes with" },
+	{ "tap=a,vhost=on", EINVAL, "'vhost'" },
 	{ "tap=a,ip=", ERANGE, "0 characters" },
 	{ "tap=a,ip=dhcp quiet", EINVAL, "not one word" },
 };
@@ -140,6 +150,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, parse_tap_takes_its_keys_in_any_order);
+	tcase_add_test(t, parse_vhost_goes_with_taps);
 	tcase_add_test(t, parse_passt_alone_is_to_be_started);
 	tcase_add_test(t, parse_passt_with_a_socket_names_it);
 	tcase_add_test(t, parse_mac_is_six_bytes);
