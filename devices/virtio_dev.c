@@ -41,8 +41,7 @@ static int open_kick(struct virtio_dev *d, struct virtio_queue *q, struct err *e
 		return err_errno(e, errno, "%s: cannot make a queue's eventfd", d->label);
 	if (!d->loop)
 		return 0;
-	/* By edges, so that the count does not have to be read: it takes centuries to overflow. */
-	r = loop_add(d->loop, &q->kick, EPOLLIN | EPOLLET);
+	r = loop_add(d->loop, &q->kick, VIRTIO_KICK_EVENTS);
 	return r < 0 ? err_errno(e, -r, "%s: cannot watch a queue's eventfd", d->label) : 0;
 }
 

@@ -39,7 +39,7 @@ void virtio_lend_end(struct virtio_dev *d, uint16_t qi, uint16_t next)
 	__atomic_store_n(&q->lent_idx, NULL, __ATOMIC_RELEASE);
 	virtq_seek(&q->ring, next);
 	if (d->loop)
-		loop_mod(d->loop, &q->kick, EPOLLIN);
+		loop_mod(d->loop, &q->kick, VIRTIO_KICK_EVENTS);
 }
 
 static bool has_moved(struct virtio_queue *q)

@@ -422,7 +422,7 @@ static const struct virtio_dev_ops net_ops = {
 static void drop_backlog(struct virtio_net *n)
 {
 	struct net_backend *b = n->setup.backend;
-	uint8_t scrap[NET_HEADER + 1];
+	uint8_t scrap[NET_HEADER + 1] = { 0 };
 
 	for (unsigned i = 0; i < b->n_pairs; i++) {
 		ssize_t r = -EMSGSIZE;
