@@ -16,11 +16,31 @@ static bool enough(const struct net_rx *rx, size_t want, bool merge)
 	return rx->room >= want || rx->n_iov > NET_RX_IOV_MAX - VIRTQ_IOV_MAX;
 }
 
+/* Begin at the front of the arrays again. */
+static void rewind_window(struct net_rx *rx)
+{
+	if (rx->n_iov > 0)
+		memmove(rx->room_iov, rx->iov, rx->n_iov * sizeof(rx->iov[0]));
+	if (rx->n_buffers > 0)
+		memmove(rx->room_buffer, rx->buffer, rx->n_buffers * sizeof(rx->buffer[0]));
+	rx->iov = rx->room_iov;
+	rx->buffer = rx->room_buffer;
+}
+
+/* Whether a chain of any length fits behind what is borrowed. */
+static bool fits(const struct net_rx *rx)
+{
+	return rx->iov && rx->iov - rx->room_iov + rx->n_iov <= NET_RX_IOV_MAX - VIRTQ_IOV_MAX &&
+	       rx->buffer - rx->room_buffer + rx->n_buffers < NET_RX_IOV_MAX;
+}
+
 /* Without merging a buffer must hold at least the header; with it no driver offers less either. */
 static int add(struct net_rx *rx, const struct virtq_chain *c)
 {
 	if (c->out.left > 0 || c->in.left < NET_HEADER)
 		return -EPROTO;
+	if (!fits(rx))
+		rewind_window(rx);
 	memcpy(rx->iov + rx->n_iov, c->in.v, c->in.n * sizeof(rx->iov[0]));
 	rx->buffer[rx->n_buffers++] = (struct net_rx_buffer){
 		.len = (uint32_t)c->in.left,
@@ -61,8 +81,8 @@ static void shift(struct net_rx *rx, unsigned n)
 	}
 	rx->n_buffers -= n;
 	rx->n_iov -= n_iov;
-	memmove(rx->buffer, rx->buffer + n, rx->n_buffers * sizeof(rx->buffer[0]));
-	memmove(rx->iov, rx->iov + n_iov, rx->n_iov * sizeof(rx->iov[0]));
+	rx->buffer += n;
+	rx->iov += n_iov;
 }
 
 /* The header is in guest memory already: only its last field is known here. */
@@ -94,6 +114,8 @@ void net_rx_give_back(struct net_rx *rx, struct virtq *q, size_t len)
 
 void net_rx_forget(struct net_rx *rx)
 {
+	rx->iov = rx->room_iov;
+	rx->buffer = rx->room_buffer;
 	rx->n_iov = 0;
 	rx->n_buffers = 0;
 	rx->room = 0;

@@ -12,6 +12,9 @@
 
 #define NET_RX_IOV_MAX 512 /* segments; a chain's worth is kept free for the next chain */
 
+/* Buffers leave at the front and come at the back, and are moved to the front of the array now and
+ * then, not for each frame. */
+
 struct net_rx_buffer {
 	uint32_t len; /* bytes */
 	uint16_t head;
@@ -19,8 +22,10 @@ struct net_rx_buffer {
 };
 
 struct net_rx {
-	struct iovec iov[NET_RX_IOV_MAX + 1]; /* one more, for the backend */
-	struct net_rx_buffer buffer[NET_RX_IOV_MAX]; /* in order */
+	struct iovec room_iov[NET_RX_IOV_MAX + 1]; /* one more, for the backend */
+	struct net_rx_buffer room_buffer[NET_RX_IOV_MAX];
+	struct iovec *iov; /* of what is borrowed, in order, inside @room_iov */
+	struct net_rx_buffer *buffer; /* likewise */
 	unsigned n_iov, n_buffers;
 	size_t room; /* bytes in all */
 };
