@@ -72,7 +72,7 @@ vmm_pid=''
 clean_case() {
 	if [[ $vmm_pid ]]; then
 		kill -KILL "$vmm_pid"
-		wait "$vmm_pid"
+		wait "$vmm_pid" || true # it says that it was killed
 	fi 2>/dev/null
 	rm -rf "$work"
 }

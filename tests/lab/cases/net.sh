@@ -1,106 +1,251 @@
 # shellcheck shell=bash
 # virtio-net under the driver of the stock kernel.
 
-# A tap with an address, for one case; the guest gets 10.7.0.2.
+# make_tap NAME NET [WORD...]: a tap with the address 10.NET.0.1; the guest gets 10.NET.0.2.
+taps=() servers=()
 make_tap() {
-	ip tuntap add dev "$1" mode tap "${@:2}"
-	ip addr add 10.7.0.1/24 dev "$1"
-	ip link set "$1" up
-	taps=("$1")
-	trap 'clean_case; drop_taps' EXIT
+	ip tuntap add dev "$1" mode tap "${@:3}"
+	ip addr add "10.$2.0.1/24" dev "$1"
+	# Room for a burst: what waits for the guest waits there.
+	ip link set "$1" txqueuelen 2000 up
+	taps+=("$1")
+	trap 'clean_net; clean_case' EXIT
 }
 
-drop_taps() {
+# A tap for each way in which frames go: lab0 by vmm, lab1 by the kernel.
+make_both_taps() {
+	make_tap lab0 7 "$@"
+	make_tap lab1 8 "$@"
+}
+
+clean_net() {
 	local tap
+	((${#servers[@]} == 0)) || kill "${servers[@]}" 2>/dev/null || true
 	for tap in "${taps[@]}"; do
 		ip link del "$tap" 2>/dev/null || true
 	done
 }
 
-guest_up='
-ip addr add 10.7.0.2/24 dev eth0
-ip link set eth0 up'
+# serve COMMAND...: in the background, until the end of the case.
+serve() {
+	"$@" >/dev/null 2>&1 &
+	servers+=($!)
+}
 
-lab_case net_tap_ping_and_tcp_both_ways
-case_net_tap_ping_and_tcp_both_ways() {
-	local sum server
-	make_tap lab0
+# The guest's side: both cards up, a function for each that is asked for, and a way to wait for the host.
+guest_net='
+up() { ip addr add 10.$1.0.2/24 dev eth$(($1 - 7)); ip link set eth$(($1 - 7)) up; }
+pings() { ping -c 3 -i 0.2 "$@" | grep -q " 3 packets received"; }
+iperf() { to=10.$1.0.1; shift; /mnt/run-iperf3 -c $to "$@" >/dev/null; }
+step() { echo "STEP $1"; read -r _ </dev/console; }
+[ ! -b /dev/vda ] || mount -t ext4 -o ro /dev/vda /mnt
+up 7; up 8
+'
+
+# start_steps ARG...: a guest whose standard input is ours, by `go`.
+start_steps() {
+	mkfifo "$work/in"
+	exec {to_guest}<>"$work/in"
+	input=$work/in
+	start_stock --append no-root "$@"
+}
+
+# go STEP: let the guest go on from this step, which it has reached.
+go() {
+	await "STEP $1" 60
+	echo >&"$to_guest"
+}
+
+# datagrams NET COUNT: set `datagrams` to what sends as many as fast as they go, to a guest that need not answer.
+datagrams() {
+	ip neigh replace "10.$1.0.2" lladdr "52:54:00:00:00:0$1" dev "lab$(($1 - 7))" nud permanent
+	datagrams=(socat -u -b 64 "OPEN:/dev/zero,readbytes=$((64 * $2))" "UDP-SENDTO:10.$1.0.2:9")
+}
+
+# counter TAP NAME
+counter() { cat "/sys/class/net/$1/statistics/$2"; }
+
+# Ticks of processor time that vmm has used, and bytes of data that it has.
+vmm_ticks() { awk '{ print $14 + $15 }' "/proc/$vmm_pid/task/$vmm_pid/stat"; }
+vmm_data() { awk '$1 == "VmData:" { print $2 }' "/proc/$vmm_pid/status"; }
+
+both=(--net "tap=lab0,mac=52:54:00:00:00:07" --net "tap=lab1,vhost,mac=52:54:00:00:00:08")
+
+# What the guest fetches and sends arrives as it was; offloads make no difference to that.
+lab_case net_tap_and_vhost_carry_everything
+case_net_tap_and_vhost_carry_everything() {
+	local sum net
+	make_both_taps
 	head -c 3000000 /dev/urandom >"$work/data"
 	sum=$(sha256sum <"$work/data")
-	# First what the guest fetches, then what it sends.
-	socat -u "FILE:$work/data" TCP-LISTEN:9001,reuseaddr &
-	socat -u TCP-LISTEN:9002,reuseaddr "CREATE:$work/back" &
-	server=$!
-	boot_stock --net "tap=lab0,mac=52:54:00:12:34:56" --append no-root --append "$(run_word "$guest_up"'
-		cat /sys/class/net/eth0/address
-		ping -c 3 -i 0.2 10.7.0.1 | grep "packets received"
-		ping -c 2 -s 20000 10.7.0.1 | grep "packets received"
-		nc 10.7.0.1 9001 >/tmp/data
-		echo "sum $(sha256sum </tmp/data)"
-		nc 10.7.0.1 9002 </tmp/data
-		echo SENT')"
+	serve iperf3 -s
+	for net in 7 8; do
+		serve socat -u "FILE:$work/data" "TCP-LISTEN:9001,bind=10.$net.0.1,reuseaddr"
+		serve socat -u "TCP-LISTEN:9002,bind=10.$net.0.1,reuseaddr" "CREATE:$work/back$net"
+	done
+	boot_stock "${both[@]}" --disk "$LAB_IPERF3,ro" --append no-root --append "$(run_word "$guest_net"'
+		for n in 7 8; do
+			pings 10.$n.0.1 && pings -s 20000 10.$n.0.1 && echo "ping $n"
+			nc 10.$n.0.1 9001 >/tmp/data
+			echo "sum $n $(sha256sum </tmp/data)"
+			nc 10.$n.0.1 9002 </tmp/data
+			for offload in on off; do
+				/mnt/run-ethtool -K eth$((n - 7)) tx $offload sg $offload tso $offload gso $offload gro $offload
+				iperf $n -n 8M && iperf $n -n 8M -R && iperf $n -u -b 0 -l 64 -n 100K && echo "iperf $n $offload"
+			done
+		done')"
 	expect_end 0 exit
-	expect_line "52:54:00:12:34:56"
-	expect_text '3 packets transmitted, 3 packets received'
-	expect_text '2 packets transmitted, 2 packets received'
-	expect_line "sum $sum"
-	wait "$server"
-	cmp "$work/data" "$work/back" || fail "what the guest sent arrived changed"
+	expect_silence
+	for net in 7 8; do
+		expect_line "ping $net"
+		expect_line "sum $net $sum"
+		cmp "$work/data" "$work/back$net" || fail "what the guest sent arrived changed"
+		expect_line "iperf $net on"
+		expect_line "iperf $net off"
+	done
 }
 
-# Fragments, and a frame in one piece larger than a page.
-lab_case net_jumbo_mtu_follows_the_tap
-case_net_jumbo_mtu_follows_the_tap() {
-	make_tap lab0
-	ip link set lab0 mtu 9000
-	boot_stock --net tap=lab0 --append no-root --append "$(run_word "$guest_up"'
-		echo "mtu $(cat /sys/class/net/eth0/mtu)"
-		ping -c 2 -s 8900 10.7.0.1 | grep "packets received"')"
-	expect_end 0 exit
-	expect_line "mtu 9000"
-	expect_text '2 packets transmitted, 2 packets received'
+# set_links true|false: what a control client says of the cables.
+set_links() {
+	local net
+	for net in net0 net1; do
+		qmp '{"execute":"set_link","arguments":{"name":"'$net'","up":'"$1"'}}' | grep -Fq '"return": {}' ||
+			fail "$net: no answer to set_link"
+	done
 }
 
-# The driver goes, the host goes on sending, and the driver comes back.
-lab_case net_driver_reload_under_load
-case_net_driver_reload_under_load() {
-	make_tap lab0
-	ping -f -q -b 10.7.0.255 >/dev/null 2>&1 &
-	boot_stock --net tap=lab0 --append no-root --append "$(run_word "$guest_up"'
-		cd /sys/bus/virtio/drivers/virtio_net
+# A burst that is longer than any ring; a driver that goes and comes back while the host goes on sending; nobody
+# spins or grows when there is no driver at all; and a link that goes and comes back.
+lab_case net_bursts_and_driver_reload
+case_net_bursts_and_driver_reload() {
+	local net tap before ticks data
+	make_both_taps
+	start_steps "${both[@]}" --control "$work/qmp" --append "$(run_word "$guest_net"'
+		step burst
+		rmmod virtio_net
+		step gone
 		for i in 1 2 3; do
-			dev=$(ls -d virtio*)
-			echo $dev >unbind
-			sleep 0.2
-			echo $dev >bind
-			sleep 0.2
+			insmod /modules/virtio_net.ko; up 7; up 8
+			sleep 0.3
+			rmmod virtio_net
 		done
-		'"$guest_up"'
-		ping -c 3 -i 0.2 10.7.0.1 | grep "packets received"')"
+		insmod /modules/virtio_net.ko; up 7; up 8
+		step back
+		carriers() { until [ "$(cat /sys/class/net/eth[01]/carrier | tr -d "\n")" = $1 ]; do sleep 0.1; done; }
+		carriers 00
+		step cut
+		carriers 11
+		for n in 7 8; do pings 10.$n.0.1 && echo "ping $n"; done')"
+	await "STEP burst" 140
+	for net in 7 8; do
+		tap=lab$((net - 7))
+		before=$(counter "$tap" rx_packets)
+		ping -q -c 1500 -l 1500 -s 16 -W 5 "10.$net.0.2" >"$work/burst" 2>&1 || true
+		(($(counter "$tap" rx_packets) - before >= 1500)) ||
+			fail "of 1500 in flight by $tap $(($(counter "$tap" rx_packets) - before)) were answered"
+	done
+	go burst
+	await "STEP gone" 60
+	ticks=$(vmm_ticks) data=$(vmm_data)
+	for net in 7 8; do
+		datagrams "$net" 20000
+		"${datagrams[@]}"
+	done
+	(($(vmm_ticks) - ticks <= 5)) || fail "frames without a driver cost $(($(vmm_ticks) - ticks)) ticks"
+	(($(vmm_data) == data)) || fail "frames without a driver cost memory"
+	for net in 7 8; do
+		datagrams "$net" 1000000
+		serve "${datagrams[@]}"
+	done
+	go gone
+	await "STEP back" 60
+	kill "${servers[@]}"
+	servers=()
+	set_links false
+	echo >&"$to_guest"
+	await "STEP cut" 60
+	set_links true
+	echo >&"$to_guest"
+	vmm_wait
 	expect_end 0 exit
-	expect_text '3 packets transmitted, 3 packets received'
-	kill %ping 2>/dev/null || true
+	expect_line "ping 7"
+	expect_line "ping 8"
+	expect_silence
+}
+
+# Frames in one piece larger than a page, of a tap, of a tap by the kernel, and of a macvtap by descriptor.
+lab_case net_jumbo_mtu_and_macvtap
+case_net_jumbo_mtu_and_macvtap() {
+	local tap
+	make_both_taps
+	ip link set lab0 mtu 9000
+	ip link set lab1 mtu 9000
+	ip link add lab2 type veth peer name lab3
+	ip addr add 10.9.0.1/24 dev lab3
+	ip link add link lab2 name lab4 address 52:54:00:00:00:09 type macvtap mode bridge
+	for tap in lab2 lab3 lab4; do ip link set "$tap" up; done
+	taps+=(lab4 lab2)
+	tap=/dev/tap$(</sys/class/net/lab4/ifindex)
+	[[ -c $tap ]] || fail "no $tap for the macvtap"
+	exec 8<>"$tap"
+	serve iperf3 -s
+	boot_stock "${both[@]}" --net fd=8,vhost,mac=52:54:00:00:00:09 --disk "$LAB_IPERF3,ro" --append no-root \
+		--append "$(run_word "$guest_net"'
+		up 9
+		for n in 7 8; do
+			echo "mtu $n $(cat /sys/class/net/eth$((n - 7))/mtu)"
+			pings -s 8900 10.$n.0.1 && iperf $n -n 8M && iperf $n -n 8M -R && echo "jumbo $n"
+		done
+		pings 10.9.0.1 && iperf 9 -n 2M && iperf 9 -n 2M -R && echo macvtap')"
+	exec 8>&-
+	expect_end 0 exit
+	expect_line "mtu 7 9000"
+	expect_line "mtu 8 9000"
+	expect_line "jumbo 7"
+	expect_line "jumbo 8"
+	expect_line macvtap
+	expect_silence
 }
 
 lab_case net_two_queues_and_control
 case_net_two_queues_and_control() {
-	make_tap lab0 multi_queue
-	boot_stock --cpus 2 --net tap=lab0,queues=2 --append no-root --append "$(run_word "$guest_up"'
-		echo "queues $(ls -d /sys/class/net/eth0/queues/rx-* | wc -l)"
-		ip link set eth0 promisc on
-		ip link set eth0 address 02:00:00:00:00:77 && cat /sys/class/net/eth0/address
-		ping -c 5 -i 0.2 10.7.0.1 | grep "packets received"')"
+	local net
+	make_both_taps multi_queue
+	serve iperf3 -s
+	boot_stock --cpus 2 --net tap=lab0,queues=2 --net tap=lab1,queues=2,vhost --disk "$LAB_IPERF3,ro" \
+		--append no-root --append "$(run_word "$guest_net"'
+		for n in 7 8; do
+			dev=eth$((n - 7))
+			echo "queues $n $(ls -d /sys/class/net/$dev/queues/rx-* | wc -l)"
+			ip link set $dev promisc on
+			ip link set $dev address 02:00:00:00:00:7$n && cat /sys/class/net/$dev/address
+			/mnt/run-ethtool -L $dev combined 1 && pings 10.$n.0.1 && /mnt/run-ethtool -L $dev combined 2 &&
+				pings 10.$n.0.1 && iperf $n -n 8M -P 2 && iperf $n -n 8M -P 2 -R && echo "queued $n"
+		done')"
 	expect_end 0 exit
-	expect_line "queues 2"
-	expect_line "02:00:00:00:00:77"
-	expect_text '5 packets transmitted, 5 packets received'
+	for net in 7 8; do
+		expect_line "queues $net 2"
+		expect_line "02:00:00:00:00:7$net"
+		expect_line "queued $net"
+	done
+	expect_silence
 }
 
-# passt wants an interface with a route; a server of the host is reached by the gateway's address.
+# by_user: from now on vmm is run so.
+by_user() {
+	chmod 777 "$work"
+	printf '#!/bin/bash\nexec setpriv --reuid=65534 --regid=%q --clear-groups -- %q "$@"\n' \
+		"$(stat -c %g /dev/kvm)" "$vmm" >"$work/by-user"
+	chmod 755 "$work/by-user"
+	vmm=$work/by-user
+}
+
+# Without any privilege: passt wants an interface with a route; a server of the host is reached by the gateway's address.
 lab_case net_passt_dhcp_and_tcp
 case_net_passt_dhcp_and_tcp() {
 	local sum
-	make_tap lab0
+	make_tap lab0 7
+	by_user
 	ip route add default via 10.7.0.254 dev lab0
 	head -c 1000000 /dev/urandom >"$work/data"
 	sum=$(sha256sum <"$work/data")
@@ -132,9 +277,36 @@ refused() {
 	(($(wc -l <"$work/err") == 1)) || fail "stderr has more than one line"
 }
 
+# away FILE COMMAND..., closed FILE COMMAND...: while the file is not there, or is not to be opened by others.
+away() {
+	mv "$1" "$1.away"
+	"${@:2}"
+	mv "$1.away" "$1"
+}
+closed() {
+	local mode
+	mode=$(stat -c %a "$1")
+	chmod 600 "$1"
+	"${@:2}"
+	chmod "$mode" "$1"
+}
+
+# tap_without_header FD: have vmm inherit a tap that was opened without IFF_VNET_HDR.
+tap_without_header() {
+	cat >"$work/bare" <<-END
+		#!/usr/bin/python3
+		import fcntl, os, struct, sys
+		fd = os.open("/dev/net/tun", os.O_RDWR)
+		fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", b"labbare", 0x1002))  # TUNSETIFF, IFF_TAP | IFF_NO_PI
+		os.dup2(fd, $1)
+		os.execv("$vmm", ["vmm"] + sys.argv[1:])
+	END
+	chmod 755 "$work/bare"
+}
+
 lab_case net_mistakes_are_named fast=1
 case_net_mistakes_are_named() {
-	make_tap lab0
+	make_tap lab0 7
 	ip tuntap add dev labtun mode tun
 	taps+=(labtun)
 	exec 8<>/dev/net/tun
@@ -153,7 +325,19 @@ case_net_mistakes_are_named() {
 	vmm_pid=''
 	refused "tap 'lab0' is in use by another process" tap=lab0
 	kill -KILL "$first"
-	mv /dev/net/tun /dev/net/away
-	refused "/dev/net/tun is missing" tap=lab0
-	mv /dev/net/away /dev/net/tun
+	tap_without_header 8
+	vmm=$work/bare refused "opened without IFF_VNET_HDR" fd=8
+	refused "two network cards have the address" tap=a,mac=52:54:00:12:34:56 tap=b,mac=52:54:00:12:34:56
+	refused "mac=01:00:5e:00:00:01 is a multicast address" tap=a,mac=01:00:5e:00:00:01
+	refused "mtu= is a number from 68 to 65535" tap=a,mtu=65536
+	refused "socket path '" "passt=/$(printf '%0200d' 0)"
+	refused "vhost goes with tap=NAME and fd=N only" passt,vhost
+	away /dev/net/tun refused "/dev/net/tun is missing" tap=lab0
+	away /dev/vhost-net refused "/dev/vhost-net is missing" tap=lab0,vhost
+	ip tuntap add dev labuser mode tap user 1
+	taps+=(labuser)
+	by_user
+	refused "tap 'labuser' is not permitted" tap=labuser
+	closed /dev/net/tun refused "/dev/net/tun is not permitted" tap=lab0
+	closed /dev/vhost-net refused "/dev/vhost-net is not permitted" tap=lab0,vhost
 }
