@@ -143,7 +143,7 @@ static int kick_output(struct console_port *p)
 	chardev_flush(p->host);
 	if (r == 0 && !p->has_out && p->closing) {
 		p->closing = false;
-		chardev_end_output(p->host);
+		chardev_guest_open(p->host, false);
 	}
 	signal_output(p);
 	if (r > 0)
@@ -330,6 +330,8 @@ static void hear_of_port(struct virtio_console *c, const struct virtio_console_c
 	if (m->event == VIRTIO_CONSOLE_PORT_OPEN) {
 		p->closing = p->name && p->open && m->value == 0;
 		p->open = m->value != 0;
+		if (p->name && p->open)
+			chardev_guest_open(p->host, true);
 		feed(p);
 		/* What the driver wrote before lies in another queue. */
 		virtio_dev_kick(&c->base, p->transmit);

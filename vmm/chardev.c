@@ -181,6 +181,7 @@ static void peer_left(struct chardev *c)
 	c->hung_up = false;
 	endpoint_close(&c->in);
 	drop_output(c);
+	c->closing = false;
 	c->peer.here = false; /* the device may ask */
 	if (c->ops->presence)
 		c->ops->presence(c->self, false);
@@ -444,7 +445,6 @@ static void peer_came(struct peer *p, int fd)
 	c->in = endpoint_borrow(fd, kind);
 	c->out = endpoint_borrow(fd, kind);
 	c->seen = true;
-	c->closing = false; /* that was for the one before */
 	c->replay = c->setup.port ? 0 : outq_rewind(&c->queue);
 	if (c->ops->presence)
 		c->ops->presence(c->self, true);
@@ -632,15 +632,15 @@ void chardev_flush(struct chardev *c)
 		pump_output(c, false);
 }
 
-void chardev_end_output(struct chardev *c)
+void chardev_guest_open(struct chardev *c, bool open)
 {
-	if (c->hung_up) {
+	c->closing = !open && !c->hung_up;
+	if (!open && c->hung_up) {
 		c->held = 0;
 		peer_left(c);
-		return;
+	} else if (!open) {
+		chardev_flush(c);
 	}
-	c->closing = true;
-	chardev_flush(c);
 }
 
 bool chardev_is_connected(const struct chardev *c)

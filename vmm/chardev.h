@@ -151,14 +151,16 @@ size_t chardev_offer(struct chardev *c, const uint8_t *buf, size_t len) MUST_CHE
 void chardev_flush(struct chardev *c);
 
 /**
- * chardev_end_output() - The guest has closed a port: nobody in there reads or writes it now
- * @c: Opened
+ * chardev_guest_open() - Somebody in the guest has opened a port, or nobody has it open any more
+ * @c:    Opened
+ * @open: Which of both
  *
- * When all that was offered is with the reader of a socket or pipe, it sees the end of the file. A
- * peer that has gone gives way to the next, whatever it left behind.
+ * Closed: when all that was offered is with the reader of a socket or pipe, also one that comes
+ * later, it sees the end of the file. A peer that has gone gives way to the next, whatever it left
+ * behind.
  * Context: the loop's thread. May call ops->presence().
  */
-void chardev_end_output(struct chardev *c);
+void chardev_guest_open(struct chardev *c, bool open);
 
 /**
  * chardev_is_connected() - Whether somebody is at the host's end

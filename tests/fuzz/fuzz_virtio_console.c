@@ -70,6 +70,7 @@ static void open_host(unsigned i)
 		                             .escape = -1,
 		                             .label = "console",
 		                             .loop = &loop,
+		                             .port = i > 0,
 		                             .events = { on_failed, on_other, on_other, NULL } };
 	int pair[2];
 
@@ -78,7 +79,7 @@ static void open_host(unsigned i)
 	where.fd = pair[0];
 	if (chardev_open(&host[i], &setup, NULL) < 0)
 		abort();
-	near_end[i] = pair[0];
+	near_end[i] = i > 0 ? -1 : pair[0]; /* a port's is its own to close */
 	far_end[i] = pair[1];
 	offered[i] = seen[i] = 0;
 	cut[i] = false;
@@ -117,12 +118,17 @@ static void control(struct driver_input *in)
 		                            .event = driver_byte(in) % 9,
 		                            .value = driver_byte(in) % 2 };
 
+	/* What a closed port is still sent waits for the next user, who never comes. */
+	if (m.event == VIRTIO_CONSOLE_PORT_OPEN && m.value == 0)
+		cut[m.id % PORTS] = true;
 	driver_offer(&driver, 3, (const uint8_t *)&m, sizeof(m), 4);
 }
 
 static void control_raw(struct driver_input *in)
 {
 	uint8_t bytes[16], len = driver_byte(in) % sizeof(bytes);
+
+	cut[1] = true; /* it may say that the port is closed */
 
 	for (unsigned i = 0; i < len; i++)
 		bytes[i] = driver_byte(in);

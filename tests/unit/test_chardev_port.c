@@ -186,7 +186,7 @@ START_TEST(end_of_output_is_seen_behind_the_last_byte)
 
 	run();
 	ck_assert_uint_eq(chardev_offer(&c, (const uint8_t *)"last", 4), 4);
-	chardev_end_output(&c);
+	chardev_guest_open(&c, false);
 	run();
 	expect_read(fd, "last");
 	expect_end(fd);
@@ -202,7 +202,7 @@ START_TEST(client_can_send_behind_the_end_of_output)
 	int fd = join();
 
 	run();
-	chardev_end_output(&c);
+	chardev_guest_open(&c, false);
 	ck_assert_int_eq(write(fd, "hi", 2), 2);
 	run();
 	expect_received("hi");
@@ -215,7 +215,7 @@ START_TEST(output_behind_an_end_is_the_next_clients)
 	int fd = join();
 
 	run();
-	chardev_end_output(&c);
+	chardev_guest_open(&c, false);
 	offer("next");
 	expect_end(fd);
 	close(fd);
@@ -237,13 +237,42 @@ START_TEST(end_of_output_frees_the_port_of_one_who_has_left)
 	close(fd);
 	run();
 	ck_assert_uint_eq(goings, 0);
-	chardev_end_output(&c);
+	chardev_guest_open(&c, false);
 	ck_assert_uint_eq(goings, 1);
 	device_room = 100;
 	fd = join();
 	run();
 	ck_assert_uint_eq(comings, 2);
 	expect_received("");
+	close(fd);
+}
+END_TEST
+
+START_TEST(late_client_sees_the_end_of_output_too)
+{
+	int fd;
+
+	offer("all");
+	chardev_guest_open(&c, false);
+	fd = join();
+	run();
+	expect_read(fd, "all");
+	expect_end(fd);
+	close(fd);
+}
+END_TEST
+
+START_TEST(late_client_sees_no_end_of_a_port_opened_again)
+{
+	int fd;
+
+	offer("all");
+	chardev_guest_open(&c, false);
+	chardev_guest_open(&c, true);
+	fd = join();
+	run();
+	expect_read(fd, "all");
+	expect_nothing(fd);
 	close(fd);
 }
 END_TEST
@@ -281,7 +310,7 @@ END_TEST
 
 START_TEST(socket_given_sees_the_end_of_output)
 {
-	chardev_end_output(&c);
+	chardev_guest_open(&c, false);
 	expect_end(reader);
 	ck_assert_int_eq(write(reader, "more", 4), 4);
 	run();
@@ -292,7 +321,7 @@ END_TEST
 START_TEST(pipe_sees_the_end_of_output)
 {
 	ck_assert_uint_eq(chardev_offer(&c, (const uint8_t *)"last", 4), 4);
-	chardev_end_output(&c);
+	chardev_guest_open(&c, false);
 	expect_read(reader, "last");
 	expect_end(reader);
 	ck_assert_uint_eq(goings, 1);
@@ -307,7 +336,7 @@ START_TEST(slow_pipe_sees_the_end_of_output_last)
 	uint8_t last;
 
 	ck_assert_uint_gt(sum, OUTQ_SIZE);
-	chardev_end_output(&c);
+	chardev_guest_open(&c, false);
 	ck_assert_uint_eq(goings, 0);
 	for (unsigned i = 0; i < 4; i++) {
 		seen += drink(reader, &last);
@@ -359,7 +388,7 @@ START_TEST(file_stays_open_behind_the_end_of_output)
 	ck_assert_int_eq(open_where(WHERE_FILE, -1, NULL), 0);
 	chardev_start(&c);
 	offer("one");
-	chardev_end_output(&c);
+	chardev_guest_open(&c, false);
 	offer("two");
 	ck_assert_uint_eq(goings, 0);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -385,6 +414,8 @@ static TCase *client_tests(void)
 	tcase_add_test(t, client_can_send_behind_the_end_of_output);
 	tcase_add_test(t, output_behind_an_end_is_the_next_clients);
 	tcase_add_test(t, end_of_output_frees_the_port_of_one_who_has_left);
+	tcase_add_test(t, late_client_sees_the_end_of_output_too);
+	tcase_add_test(t, late_client_sees_no_end_of_a_port_opened_again);
 	tcase_add_test(t, drain_does_not_wait_for_a_client_to_come);
 	return t;
 }
