@@ -69,8 +69,13 @@ static int judge(const struct jail *j, enum jail_layer layer, struct err *e)
 /* Whether descriptors are made when the VM runs. */
 static bool has_clients(const struct config *cfg)
 {
-	return cfg->n_control > 0 || cfg->serial.kind == WHERE_UNIX ||
-	       cfg->console.kind == WHERE_UNIX || cfg->vsock.cid != 0;
+	struct config_end end[CONFIG_ENDS_MAX];
+	unsigned n = config_ends(cfg, end);
+	bool any = cfg->n_control > 0 || cfg->vsock.cid != 0;
+
+	for (unsigned i = 0; i < n; i++)
+		any = any || end[i].where->kind == WHERE_UNIX;
+	return any;
 }
 
 int jail_enter(struct jail *j, const struct config *cfg, struct err *e)
