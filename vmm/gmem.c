@@ -4,6 +4,7 @@
 #include "vmm/num.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/types.h>
 
 #define PAGE_BYTES 4096ULL
@@ -67,10 +68,9 @@ int gmem_add(struct gmem *m, gpa_t base, uint64_t size, struct err *e)
 }
 
 /*
- * How RAM is kept without a second copy of it in memory, and without knowing who wrote what: while
- * it is written it is a file without a name, whose holes are what was not written. Then the rest
- * becomes anonymous memory, and what was written a private mapping of the file. Dropping the
- * private pages (MADV_DONTNEED) makes the former zero and the latter as the file.
+ * How RAM is kept without knowing who wrote what: while it is written it is a file without a name,
+ * whose holes are what was not written. Then it becomes anonymous memory, with huge pages, into
+ * which the rest is copied: now, and at each gmem_restore().
  */
 
 /* Put a mapping in the place of guest RAM. @fd -1: anonymous. */
@@ -104,37 +104,56 @@ int gmem_keep_begin(struct gmem *m, struct err *e)
 	return 0;
 }
 
-/* One region, which is at @offset of the file. */
-static int keep_region(const struct gmem_region *g, int fd, uint64_t offset)
+/* Find what was written of a region, which is at @offset of the file. */
+static int find_kept(struct gmem *m, const struct gmem_region *g, uint64_t offset)
 {
-	const uint64_t end = offset + g->size;
-	int r = replace(g->host, g->size, MAP_PRIVATE, -1, 0);
+	const off_t end = (off_t)(offset + g->size);
 	off_t data = (off_t)offset, hole;
 
-	while (r == 0 && (data = lseek(fd, data, SEEK_DATA)) >= 0 && (uint64_t)data < end) {
-		hole = lseek(fd, data, SEEK_HOLE);
-		if (hole < 0 || (uint64_t)hole > end)
-			hole = (off_t)end;
-		r = replace(g->host + ((uint64_t)data - offset), (uint64_t)(hole - data),
-		            MAP_PRIVATE, fd, (uint64_t)data);
+	while ((data = lseek(m->keep_fd, data, SEEK_DATA)) >= 0 && data < end) {
+		hole = lseek(m->keep_fd, data, SEEK_HOLE);
+		if (hole < 0 || hole > end)
+			hole = end;
+		if (m->n_kept == GMEM_KEPT_MAX)
+			return -ENOSPC;
+		m->kept[m->n_kept++] = (struct gmem_kept){
+			.to = g->host + ((uint64_t)data - offset),
+			.from = m->image + data,
+			.len = (uint64_t)(hole - data),
+		};
 		data = hole;
 	}
-	advise(g->host, g->size);
-	return r;
+	return 0;
+}
+
+static void copy_kept(const struct gmem *m)
+{
+	for (unsigned i = 0; i < m->n_kept; i++)
+		memcpy(m->kept[i].to, m->kept[i].from, m->kept[i].len);
 }
 
 int gmem_keep_end(struct gmem *m, struct err *e)
 {
-	CLEANUP_FD int fd = m->keep_fd;
 	uint64_t offset = 0;
-	int r = 0;
+	uint8_t *image = mmap(NULL, gmem_size(m), PROT_READ, MAP_SHARED, m->keep_fd, 0);
+	int r = image == MAP_FAILED ? -errno : 0;
 
+	m->image = r == 0 ? image : NULL;
 	for (unsigned i = 0; i < m->n_regions && r == 0; i++) {
-		r = keep_region(&m->region[i], fd, offset);
-		offset += m->region[i].size;
+		const struct gmem_region *g = &m->region[i];
+
+		r = find_kept(m, g, offset);
+		if (r == 0)
+			r = replace(g->host, g->size, MAP_PRIVATE, -1, 0);
+		advise(g->host, g->size);
+		offset += g->size;
 	}
+	fd_close(&m->keep_fd);
 	m->keep_fd = 0;
-	return r < 0 ? err_errno(e, -r, "cannot keep what the guest starts with") : 0;
+	if (r < 0)
+		return err_errno(e, -r, "cannot keep what the guest starts with");
+	copy_kept(m);
+	return 0;
 }
 
 int gmem_restore(const struct gmem *m)
@@ -142,11 +161,14 @@ int gmem_restore(const struct gmem *m)
 	for (unsigned i = 0; i < m->n_regions; i++)
 		if (madvise(m->region[i].host, m->region[i].size, MADV_DONTNEED) < 0)
 			return -errno;
+	copy_kept(m);
 	return 0;
 }
 
 void gmem_fini(struct gmem *m)
 {
+	if (m->image)
+		munmap(m->image, gmem_size(m));
 	for (unsigned i = 0; i < m->n_regions; i++)
 		munmap(m->region[i].host, m->region[i].size);
 	if (m->keep_fd > 0)

@@ -22,11 +22,23 @@ struct gmem_region {
 	uint8_t *host; /* where the process sees it */
 };
 
+/* A piece of RAM that gmem_restore() writes. */
+struct gmem_kept {
+	uint8_t *to;
+	const uint8_t *from;
+	uint64_t len; /* bytes */
+};
+
+#define GMEM_KEPT_MAX 32 /* a kernel, its tables and the initial RAM disk are some six */
+
 /* All of guest RAM, sorted by address. */
 struct gmem {
 	struct gmem_region region[GMEM_REGIONS_MAX];
 	unsigned n_regions;
 	int keep_fd; /* between gmem_keep_begin() and gmem_keep_end(); 0: none */
+	uint8_t *image; /* what is kept, as a whole; NULL: nothing is */
+	struct gmem_kept kept[GMEM_KEPT_MAX];
+	unsigned n_kept;
 };
 
 /**
@@ -88,7 +100,7 @@ int gmem_keep_end(struct gmem *m, struct err *e) MUST_CHECK;
  * gmem_restore() - RAM as it was at gmem_keep_end(): what was written is there, the rest is zero
  * @m: After gmem_keep_end()
  *
- * Gives everything else back to the host.
+ * Gives everything back to the host, then copies what is kept.
  * Context: any thread, while nobody uses guest RAM; takes as long as that takes. Makes no other
  *          call than madvise(MADV_DONTNEED).
  * Return:  0, or -errno.

@@ -119,7 +119,9 @@ static int save_msrs(struct arch_reset *s, int kvm_fd, int vcpu_fd, struct err *
 
 static int save_vcpu(struct vcpu_state *v, int vcpu_fd, struct err *e)
 {
-	((struct kvm_nested_state *)v->nested)->size = sizeof(v->nested);
+	const struct kvm_nested_state head = { .size = sizeof(v->nested) };
+
+	memcpy(v->nested, &head, sizeof(v->nested));
 	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
 		v->has[i] = ioctl(vcpu_fd, parts[i].get, (uint8_t *)v + parts[i].offset) >= 0;
 		if (!v->has[i] && !parts[i].optional)

@@ -39,11 +39,7 @@ case_check_host() {
 	status=0
 	"$vmm" --check-host >"$work/out" 2>"$work/err" || status=$?
 	[[ $status == 0 ]] || fail "--check-host ended with $status where stock kernels run"
-	# The lab is a chroot, whose root cannot be exchanged; the rest of the jail is there.
-	expect_text '^jail +yes +user namespace$'
-	expect_text '^jail +yes +Landlock$'
-	expect_text '^jail +yes +seccomp$'
-	[[ $(grep -c '^jail ' "$work/out") == 15 ]] || fail "it does not list each layer"
+	[[ $(grep -cE '^jail +yes ' "$work/out") == 15 ]] || fail "it does not give each layer of the jail"
 }
 
 lab_case own_kernel_words
