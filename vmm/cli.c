@@ -127,7 +127,7 @@ static int take_command(struct walk *w, struct err *e)
 {
 	struct config *c = w->config;
 
-	c->command = w->argv + w->next;
+	c->command = (const char *const *)w->argv + w->next;
 	while (w->argv[w->next]) {
 		w->next++;
 		c->n_command++;

@@ -278,15 +278,45 @@ static NORETURN void finish(struct init *i, int status)
 	wait_for_end();
 }
 
+/* What the kernel's word init= names; NULL: there is none. */
+static const char *init_word(char *buf, size_t room)
+{
+	int fd = sys_open("/proc/cmdline", O_RDONLY);
+	long n = fd < 0 ? -1 : sys_read(fd, buf, room - 1);
+	char *word = buf;
+	const char *found = NULL;
+
+	if (fd >= 0)
+		sys_close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	while (*word) {
+		size_t len = strcspn(word, " \n");
+		char *next = word[len] ? word + len + 1 : word + len;
+
+		word[len] = '\0';
+		if (strncmp(word, "init=", 5) == 0)
+			found = word + 5;
+		word = next;
+	}
+	return found;
+}
+
 /* The root has an init of its own: hand over to it, with the words of the kernel. */
 static NORETURN void hand_over(struct init *i, const long *stack)
 {
-	static const char *const known[] = { "/sbin/init", "/init" };
+	/* In a directory's tree the kernel's own way, on a disk that of initial RAM disks. */
+	static const char *const known[] = { "/init", "/sbin/init" };
+	char words[4096];
+	const char *wanted = i->manifest.root ? init_word(words, sizeof(words)) : NULL;
 	const char **argv = (const char **)(stack + 1);
 	const char *const *envp = argv + stack[0] + 1;
 	int r = -ENOENT;
 
-	for (unsigned n = 0; n < ARRAY_SIZE(known) && r == -ENOENT; n++) {
+	if (wanted) {
+		argv[0] = wanted;
+		r = sys_execve(wanted, argv, envp);
+	}
+	for (unsigned n = i->manifest.root ? 1 : 0; n < ARRAY_SIZE(known) && r == -ENOENT; n++) {
 		argv[0] = known[n];
 		r = sys_execve(known[n], argv, envp);
 	}

@@ -271,7 +271,7 @@ END_TEST
 
 /* Command lines that are refused, and what the message has to name. */
 static const struct {
-	const char *words[8];
+	const char *words[10];
 	int code;
 	const char *names;
 } refused[] = {
