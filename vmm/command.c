@@ -61,6 +61,7 @@ static void hear(struct command *c)
 		if (c->state == COMMAND_WAITED_FOR) {
 			c->state = COMMAND_STARTED;
 			c->started_ns = now_ns();
+			c->init_ns = c->started_ns - c->report.value * INT64_C(1000);
 			command_resized(c); /* what changed while it booted */
 		}
 		return;
@@ -284,6 +285,16 @@ static void judge_report(const struct command *c, struct stop *stop, struct err 
 	default:
 		return;
 	}
+}
+
+void command_times(const struct command *c, struct result_times *ret)
+{
+	if (c->started_ns == 0)
+		return;
+	ret->init_ns = c->init_ns - ret->begin_ns;
+	ret->command_start_ns = c->started_ns - ret->begin_ns;
+	if (c->ended_ns > 0)
+		ret->command_end_ns = c->ended_ns - ret->begin_ns;
 }
 
 void command_judge(const struct command *c, struct stop *stop, struct err *e)

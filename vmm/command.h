@@ -50,7 +50,7 @@ struct command {
 	bool gone[COMMAND_N_PORTS]; /* its reader takes nothing any more */
 	struct loop_source control; /* our end of a socket pair; the chardev has the other */
 	int control_fd; /* that other end; -1 */
-	int64_t started_ns, ended_ns; /* CLOCK_MONOTONIC; 0: not yet */
+	int64_t init_ns, started_ns, ended_ns; /* CLOCK_MONOTONIC; 0: not yet */
 	struct config_where where[COMMAND_N_PORTS];
 	struct chardev *port; /* COMMAND_N_PORTS; NULL: there is no command */
 };
@@ -94,6 +94,13 @@ bool command_signal(struct command *c, int signo) MUST_CHECK;
  * Context: main thread.
  */
 void command_resized(struct command *c);
+
+/**
+ * command_times() - When the first process and the command began, and when the command ended
+ * @c:   Open, or zeroed: nothing is set then
+ * @ret: Its begin is set
+ */
+void command_times(const struct command *c, struct result_times *ret);
 
 /**
  * command_judge() - What the end of the VM means for whoever wanted the command

@@ -45,6 +45,7 @@ static int run_vm(const struct config *cfg, struct signals *signals, struct serv
 		times->guest_start_ns = clock_ns(CLOCK_MONOTONIC) - times->begin_ns;
 		r = machine_run(&m, stop, e);
 		service_end(service);
+		command_times(&m.command, times);
 	}
 	machine_destroy(&m);
 	times->end_ns = clock_ns(CLOCK_MONOTONIC) - times->begin_ns;

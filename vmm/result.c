@@ -74,6 +74,14 @@ static json_t *make_start(int64_t ns)
 
 static json_t *make_times(const struct result_times *t)
 {
+	const struct {
+		const char *name;
+		int64_t ns;
+	} command[] = {
+		{ "init_us", t->init_ns },
+		{ "command_start_us", t->command_start_ns },
+		{ "command_end_us", t->command_end_ns },
+	};
 	json_t *times = json_object();
 	int r = json_object_set_new(times, "start", make_start(t->start_ns));
 
@@ -81,6 +89,10 @@ static json_t *make_times(const struct result_times *t)
 		r |= json_object_set_new(times, "guest_start_us",
 		                         json_integer(t->guest_start_ns / NS_PER_US));
 	r |= json_object_set_new(times, "end_us", json_integer(t->end_ns / NS_PER_US));
+	for (unsigned i = 0; i < ARRAY_SIZE(command); i++)
+		if (command[i].ns)
+			r |= json_object_set_new(times, command[i].name,
+			                         json_integer(command[i].ns / NS_PER_US));
 	if (r == 0)
 		return times;
 	json_decref(times);

@@ -23,6 +23,8 @@ struct result_times {
 	int64_t start_ns; /* CLOCK_REALTIME at the start of the process */
 	int64_t guest_start_ns; /* from start to the first guest instruction; 0: never came */
 	int64_t end_ns; /* from start to the end of the VM */
+	/* Of a command, from start as well; 0: never came. */
+	int64_t init_ns, command_start_ns, command_end_ns;
 };
 
 /**

@@ -34,6 +34,7 @@ struct init {
 	int control; /* -1: no command, or not yet open */
 	int in, out, err; /* the streams' ports */
 	int signals; /* signalfd */
+	long began_us;
 	struct relay relay[3]; /* as descriptors: 0 to the command, 1 and 2 from it */
 	_Alignas(8) char config[PROTOCOL_CONFIG_MAX];
 };
@@ -202,6 +203,7 @@ static void begin(struct init *i)
 	relay_init(&i->relay[1], i->child.out, i->out, false);
 	if (i->child.err >= 0)
 		relay_init(&i->relay[2], i->child.err, i->err, false);
+	started.value = (int)(sys_now_us() - i->began_us);
 	report(i, &started);
 }
 
@@ -327,6 +329,7 @@ void init_main(const long *stack)
 {
 	struct init i;
 
+	i.began_us = sys_now_us();
 	i.control = -1;
 	for (unsigned n = 0; n < 3; n++)
 		relay_init(&i.relay[n], -1, -1, false);

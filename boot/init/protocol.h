@@ -64,7 +64,7 @@ ABI_SIZE(struct protocol_record, 8);
 /* --- messages --- */
 
 enum protocol_report_kind {
-	PROTOCOL_STARTED = 1,
+	PROTOCOL_STARTED = 1, /* value: microseconds since the first process began */
 	PROTOCOL_EXITED, /* value: status */
 	PROTOCOL_KILLED, /* value: number of the signal */
 	PROTOCOL_NOT_EXECUTED, /* value: errno */

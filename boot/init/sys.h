@@ -137,6 +137,15 @@ static inline void sys_sleep_ms(long ms)
 	sys_call2(SYS_nanosleep, (long)&ts, 0);
 }
 
+/* CLOCK_MONOTONIC, in microseconds. */
+static inline long sys_now_us(void)
+{
+	struct timespec ts = { 0, 0 };
+
+	sys_call2(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&ts);
+	return ts.tv_sec * 1000000L + ts.tv_nsec / 1000;
+}
+
 static inline int sys_poll(struct pollfd *fds, unsigned n, int timeout_ms)
 {
 	const struct timespec ts = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };

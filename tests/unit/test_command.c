@@ -317,6 +317,21 @@ START_TEST(end_while_the_command_runs_is_the_guest_s_own)
 }
 END_TEST
 
+START_TEST(times_count_from_the_start_of_the_process)
+{
+	struct result_times t = { .begin_ns = 1 }; /* so long ago that all is later */
+
+	command_times(&m.command, &t);
+	ck_assert_int_eq(t.command_start_ns, 0);
+	report(PROTOCOL_STARTED, 2500, 0, 0);
+	report(PROTOCOL_EXITED, 0, 0, 0);
+	run();
+	command_times(&m.command, &t);
+	ck_assert_int_eq(t.command_start_ns - t.init_ns, 2500 * 1000);
+	ck_assert_int_ge(t.command_end_ns, t.command_start_ns);
+}
+END_TEST
+
 /* --- archive --- */
 
 /* Bytes of a file in an archive; its size in *@ret_len. */
@@ -402,6 +417,7 @@ static Suite *command_suite(void)
 	tcase_add_test(t, signal_is_passed_on_while_the_command_runs);
 	tcase_add_loop_test(t, end_before_the_command_is_a_failure, 0, ARRAY_SIZE(early));
 	tcase_add_test(t, end_while_the_command_runs_is_the_guest_s_own);
+	tcase_add_test(t, times_count_from_the_start_of_the_process);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("archive");
