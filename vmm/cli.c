@@ -127,7 +127,7 @@ static int take_command(struct walk *w, struct err *e)
 {
 	struct config *c = w->config;
 
-	c->command = (const char *const *)w->argv + w->next;
+	c->command = w->argv + w->next;
 	while (w->argv[w->next]) {
 		w->next++;
 		c->n_command++;
@@ -136,8 +136,6 @@ static int take_command(struct walk *w, struct err *e)
 		return err_set(
 		        e, EINVAL,
 		        "no command after '--': leave it out, or say what the guest is to run");
-	if (!w->serial)
-		c->serial.kind = WHERE_STDERR;
 	return 0;
 }
 
@@ -203,6 +201,9 @@ int cli_parse(struct config *ret, int argc, char **argv, struct err *e)
 		return print_done(print_info(w.print), e);
 	if (r == 0 && ret->config_file)
 		r = config_file_apply(ret, w.seen, ret->config_file, e);
+	/* Standard output is the command's, wherever that stands. */
+	if (ret->n_command > 0 && !w.serial && ret->serial.kind == WHERE_STDIO)
+		ret->serial.kind = WHERE_STDERR;
 	if (r == 0)
 		r = config_check(ret, e);
 	if (r < 0)

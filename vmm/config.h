@@ -152,7 +152,7 @@ struct config {
 	struct config_vsock vsock;
 	int kvm_fd; /* inherited; -1: open the device */
 	const char *name; /* NULL: none */
-	const char *const *command; /* words after "--" */
+	char *const *command; /* words after "--" */
 	unsigned n_command; /* 0: no command */
 	const char *env[CONFIG_ENV_MAX]; /* NAME=VALUE */
 	unsigned n_env;

@@ -15,7 +15,8 @@
 
 static struct machine m;
 static struct config cfg;
-static const char *const words[] = { "make", "check" };
+static char make[] = "make", check[] = "check";
+static char *const words[] = { make, check };
 static unsigned overs;
 static int out[2]; /* a pipe that is standard output */
 static int saved_stdout;
@@ -387,7 +388,7 @@ END_TEST
 START_TEST(archive_of_a_command_that_is_too_long_is_refused)
 {
 	char *word = malloc(PROTOCOL_CONFIG_MAX);
-	const char *const list[] = { "echo", word };
+	char *const list[] = { make, word };
 	struct cpio c;
 
 	memset(word, 'x', PROTOCOL_CONFIG_MAX - 1);
