@@ -272,6 +272,9 @@ static NORETURN void finish(struct init *i, int status)
 	};
 
 	sys_kill(-1, SIGKILL);
+	/* While one of them still has a file open, the root cannot be made clean. */
+	for (unsigned ms = 0; ms < 1000 && sys_wait(-1, &status, WNOHANG) != -ECHILD; ms++)
+		sys_sleep_ms(1);
 	relay_finish(&i->relay[1]);
 	relay_finish(&i->relay[2]);
 	if (i->manifest.root && !i->manifest.root_readonly)

@@ -37,6 +37,7 @@ case_run_streams_and_status() {
 
 lab_case run_without_input
 case_run_without_input() {
+	status=0
 	command_root
 	"$vmm" --kernel "$LAB_KERNEL" --result "$work/result" --rootfs "$root" -- \
 		sh -c 'cat; echo seen; kill -KILL $$' <&- >"$work/out" 2>"$work/err" || status=$?
@@ -118,7 +119,7 @@ case_run_and_panic() {
 lab_case run_and_hang
 case_run_and_hang() {
 	command_root
-	run_command --rootfs "$root" --timeout 25 -- sh -c 'echo begun; sleep 1000'
+	run_command --rootfs "$root" --timeout 45 -- sh -c 'echo begun; sleep 1000'
 	expect_end 124 timeout
 	expect_output begun
 }
