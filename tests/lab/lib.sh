@@ -74,7 +74,8 @@ clean_case() {
 		kill -KILL "$vmm_pid"
 		wait "$vmm_pid" || true # it says that it was killed
 	fi 2>/dev/null
-	rm -rf "$work"
+	awk -v below="$work/" 'index($2, below) == 1 { print $2 }' /proc/mounts | xargs -r umount
+	rm -rf --one-file-system "$work"
 }
 
 # run_word SCRIPT: the kernel word that makes the guest run this text with sh.

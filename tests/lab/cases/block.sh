@@ -1,24 +1,28 @@
 # shellcheck shell=bash
 # The disk under load, by both engines, on the image itself and on an overlay.
 
-# fio in the guest: /mnt/run-fio, from a disk with the serial number FIO; $disk is the one with the number TEST.
+# fio in the guest: /mnt/run-fio, from a disk with the serial number FIO; any other is $NAME by its own number.
 # shellcheck disable=SC2016  # for the shell of the guest
 fio_prelude='
 for d in /sys/block/vd?; do
-	case $(cat $d/serial) in
+	name=$(cat $d/serial)
+	case $name in
 	FIO) mkdir -p /mnt; mount -t ext4 -o ro /dev/${d##*/} /mnt || exit 1 ;;
-	TEST) disk=/dev/${d##*/} ;;
+	[A-Z]*) eval $name=/dev/${d##*/} ;;
 	esac
 done
-'
-
-# Writes of every size from a sector to 64 KiB at once and out of order, then all of it read back and compared.
-# shellcheck disable=SC2016  # for the shell of the guest
-fio_verify='
-/mnt/run-fio --name=verify --filename=$disk --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite \
-	--bsrange=512-65536 --bs_unaligned=0 --blockalign=512 --size=12M --verify=crc32c --verify_fatal=1 --do_verify=1 \
-	>/run/fio.log 2>&1 && echo VERIFIED || cat /run/fio.log
-dd if=$disk bs=1M 2>/dev/null | sha256sum
+# verify NAME [OPTION...]: writes of every size from a block to 64 KiB at once and out of order, then all of it
+# read back and compared.
+verify() {
+	eval disk=\$$1
+	block=$(blockdev --getss $disk)
+	name=$1
+	shift
+	/mnt/run-fio --name=verify --filename=$disk --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite \
+		--bsrange=$block-65536 --bs_unaligned=0 --blockalign=$block --size=6M --verify=crc32c --verify_fatal=1 \
+		--do_verify=1 "$@" >/run/fio.log 2>&1 && echo "$name verified" || cat /run/fio.log
+	echo "$name $(dd if=$disk bs=1M 2>/dev/null | sha256sum)"
+}
 '
 
 # An ordinary user of what is refused: io_uring_setup gives EPERM.
@@ -32,47 +36,151 @@ without_io_uring() {
 	chmod +x "$vmm"
 }
 
-# boot_fio SCRIPT ARG...
-boot_fio() {
-	boot_stock --append "$(run_word "$fio_prelude$1")" --disk "$LAB_FIO,ro,serial=FIO" "${@:2}"
+# start_fio SCRIPT ARG...: the script is on a disk, as there is no room for it among the kernel words.
+# shellcheck disable=SC2016  # for the shell of the guest
+start_fio() {
+	printf '%s%s\n%511s\n' "$fio_prelude" "$1" '' | tr -d '\t' >"$work/script"
+	truncate -s $(($(stat -c %s "$work/script") / 512 * 512)) "$work/script"
+	start_stock --append "$(run_word '
+		for d in /sys/block/vd?; do
+			[ "$(cat $d/serial)" != SCRIPT ] || { cat /dev/${d##*/} >/run/fio.sh; exec sh /run/fio.sh; }
+		done')" \
+		--disk "$LAB_FIO,ro,serial=FIO" "${@:2}" --disk "$work/script,ro,serial=SCRIPT"
 }
 
-# verify_on KEYS: set `before` and `after` to the image's sum.
-verify_on() {
-	truncate -s 16M "$work/b"
-	before=$(sha256sum <"$work/b")
-	boot_fio "$fio_verify" --log-level info --disk "$work/b,serial=TEST$1"
-	after=$(sha256sum <"$work/b")
+boot_fio() {
+	start_fio "$@"
+	vmm_wait
+}
+
+# A file system of its own at $work/NAME, on a loop device: one that knows O_DIRECT, and that can be filled.
+small_fs() {
+	truncate -s "$2" "$work/$1.fs"
+	mkfs.ext4 -q -F -m 0 "$work/$1.fs"
+	mkdir "$work/$1"
+	mount -o loop "$work/$1.fs" "$work/$1"
+}
+
+# On the image, on an overlay, and past the page cache, one after the other in one guest.
+verify_kinds() {
+	local base name
+	small_fs ext4 32M
+	truncate -s 8M "$work/raw" "$work/cow" "$work/ext4/direct"
+	base=$(sha256sum <"$work/cow")
+	boot_fio 'verify RAW; verify COW; verify DIRECT' --log-level info --disk "$work/raw,serial=RAW" \
+		--disk "$work/cow,cow,serial=COW" --disk "$work/ext4/direct,direct,serial=DIRECT"
 	expect_end 0 exit
-	expect_line VERIFIED
+	for name in RAW COW DIRECT; do expect_line "$name verified"; done
+	# The guest's sum of its disk is that of the image.
+	expect_line "RAW $(sha256sum <"$work/raw")"
+	expect_line "DIRECT $(sha256sum <"$work/ext4/direct")"
+	[[ $(sha256sum <"$work/cow") == "$base" ]] || fail "the base of an overlay was changed"
+	expect_no_text "^COW ${base%% *}"
 }
 
 lab_case fio_verify_by_io_uring limit=300
 case_fio_verify_by_io_uring() {
-	verify_on ""
+	verify_kinds
 	! grep -q 'no io_uring' "$work/err" || fail "io_uring was not used"
-	expect_line "$after" # the guest's sum of its disk is that of the image
 }
 
 lab_case fio_verify_without_io_uring limit=300
 case_fio_verify_without_io_uring() {
 	without_io_uring
-	verify_on ""
+	verify_kinds
 	grep -q 'blk1: no io_uring (Operation not permitted)' "$work/err" || fail "nothing was said of io_uring"
-	expect_line "$after"
 }
 
-lab_case fio_verify_on_overlay limit=300
-case_fio_verify_on_overlay() {
-	verify_on ,cow
-	[[ $before == "$after" ]] || fail "the base of an overlay was changed"
+# Four vCPUs with a queue each, on an inherited descriptor; then the driver goes while it is busy, and comes back.
+# shellcheck disable=SC2016  # for the shell of the guest
+lab_case four_queues_and_a_driver_that_goes limit=200
+case_four_queues_and_a_driver_that_goes() {
+	truncate -s 8M "$work/b"
+	boot_fio '
+		echo "queues $(ls /sys/block/${TEST#/dev/}/mq | wc -l)"
+		verify TEST --numjobs=4 --offset_increment=2M --size=1M
+		dd if=/dev/urandom of=/run/kept bs=64k count=16 2>/dev/null
+		dd if=/run/kept of=$TEST bs=64k conv=fsync 2>/dev/null
+		dd if=$TEST of=/dev/null bs=4k iflag=direct count=100000 2>/dev/null &
+		for i in 1 2 3; do dd if=/dev/zero of=$TEST bs=4k seek=$((512 * i)) count=256 oflag=direct 2>/dev/null & done
+		umount /mnt
+		cd /sys/bus/virtio/drivers/virtio_blk
+		for v in virtio*; do echo $v >unbind; done
+		wait
+		cd /
+		rmmod virtio_blk || exit
+		echo "no disks: $(ls /sys/block | grep -c vd)"
+		insmod /modules/virtio_blk.ko*
+		until [ -b $TEST ]; do sleep 0.1; done
+		dd if=$TEST bs=64k count=16 2>/dev/null | cmp - /run/kept && echo "driver is back"' \
+		--cpus 4 --disk fd=7,serial=TEST 7<>"$work/b"
+	expect_end 0 exit
+	expect_line "queues 4"
+	expect_line "TEST verified"
+	expect_line "no disks: 0"
+	expect_line "driver is back"
+	expect_silence
 }
 
-lab_case fio_verify_on_overlay_without_io_uring limit=300
-case_fio_verify_on_overlay_without_io_uring() {
-	without_io_uring
-	verify_on ,cow
-	[[ $before == "$after" ]] || fail "the base of an overlay was changed"
+# The host has no room: the guest waits at `cont` and loses nothing, or gets an error where that was asked for.
+lab_case full_host_pauses_or_reports limit=300
+case_full_host_pauses_or_reports() {
+	local answer
+	mkdir "$work/full"
+	mount -t tmpfs -o size=4m full "$work/full"
+	small_fs small 4M
+	truncate -s 16M "$work/full/stop" "$work/small/report"
+	start_fio '
+		dd if=/dev/zero of=$REPORT bs=1M conv=fsync 2>/dev/null || echo "an error is reported"
+		yes "nothing is lost" | head -c 8388608 | dd of=$STOP bs=64k conv=fsync 2>/dev/null && echo WRITTEN' \
+		--control "$work/qmp" --disk "$work/full/stop,serial=STOP" \
+		--disk "$work/small/report,serial=REPORT,werror=report"
+	await "an error is reported" 100
+	until answer=$(qmp '{"execute":"query-status"}') && [[ $answer == *io-error* ]]; do
+		kill -0 "$vmm_pid" || fail "vmm has ended"
+		sleep 0.5
+	done
+	expect_no_text WRITTEN
+	answer=$(qmp '{"execute":"query-block"}')
+	expect_answer '"io-status": "nospace"'
+	# Still no room: it is tried, and stops again.
+	qmp '{"execute":"cont"}' >/dev/null
+	until [[ $(qmp '{"execute":"query-status"}') == *io-error* ]]; do sleep 0.5; done
+	mount -o remount,size=64m "$work/full"
+	answer=$(qmp '{"execute":"cont"}' '{"execute":"query-status"}')
+	expect_answer '"event": "RESUME"'
+	vmm_wait
+	expect_end 0 exit
+	expect_line WRITTEN
+	cmp <(yes "nothing is lost" | head -c 8388608) <(head -c 8388608 "$work/full/stop") ||
+		fail "the image does not hold what the guest wrote"
+}
+
+# refused_disk DISK TEXT: no VM, status 125, one line.
+refused_disk() {
+	boot_stock --disk "$1"
+	expect_end 125 error
+	[[ $(wc -l <"$work/err") == 1 ]] || fail "not one line for $1"
+	grep -Fq -- "$2" "$work/err" || fail "nothing is said of: $2"
+}
+
+lab_case unfit_disks_are_refused fast=1
+case_unfit_disks_are_refused() {
+	truncate -s 1M "$work/b"
+	mkdir "$work/ram"
+	mount -t ramfs ram "$work/ram"
+	truncate -s 1M "$work/ram/b"
+	refused_disk "$work/ram/b,direct" "has no O_DIRECT; leave out 'direct'"
+	ln "$work/b" "$work/c"
+	boot_stock --disk "$work/b" --disk "$work/c"
+	expect_end 125 error
+	grep -q "is given twice" "$work/err" || fail "one image by two names"
+	boot_stock --disk fd=7 --disk fd=8 7<>"$work/b" 8<&7
+	expect_end 125 error
+	grep -q "'fd=7' and 'fd=8' are one image" "$work/err" || fail "one image by two descriptors"
+	boot_stock --disk fd=7,cow 7<>"$work/b"
+	expect_end 125 error
+	grep -q "'fd=7' is open for writing; with 'cow' open it read-only" "$work/err" || fail "cow on a writable descriptor"
 }
 
 # Two VMs on one image; what either writes ends with it, and SIGKILL leaves no file.
