@@ -28,7 +28,7 @@ END {
 		for (c = 1; c <= columns; c++) {
 			for (r = 1; r <= n; r++) {
 				plain[r] = figure[names[k], r, c]
-				ratio[r] = plain[r] / figure[base, r, c]
+				ratio[r] = figure[base, r, c] ? plain[r] / figure[base, r, c] : 0
 			}
 			medians = medians " " median(plain, n)
 			ratios = ratios " " median(ratio, n)

@@ -16,7 +16,9 @@
 #define N_WINDOWS   19
 #define FIRST_GSI   5
 
+#ifndef QUEUE_SIZE
 #define QUEUE_SIZE 8
+#endif
 
 #define DESC_NEXT     1
 #define DESC_WRITE    2

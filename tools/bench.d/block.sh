@@ -1,0 +1,134 @@
+# shellcheck shell=bash
+# The part `block` of tools/bench.
+
+# What is asked of a disk: RW SIZE DEPTH, and what it is called.
+block_jobs=(
+	"randread 4k 1|4 KiB read, depth 1|3"
+	"randread 4k 32|4 KiB read, depth 32|2"
+	"randwrite 4k 1|4 KiB write, depth 1|3"
+	"randwrite 4k 32|4 KiB write, depth 32|2"
+	"read 128k 4|128 KiB read, depth 4|3"
+	"write 128k 4|128 KiB write, depth 4|3"
+)
+block_seconds=1
+
+# Both with the same kernel, initrd and disks in memory, so that it is the monitors that are measured.
+plan_block() {
+	local kernel initrd script words image
+	local machine=microvm,accel=kvm,acpi=on,isa-serial=on,pit=off,pic=off,ioapic2=off,auto-kernel-cmdline=off
+	kernel=$("$here/guest" kernel amd64)
+	initrd=$("$here/guest" initrd amd64)
+	image=$("$here/guest" fio)
+	script=$(sed '/^#/d' "$parts/block-guest" | base64 -w0) # the kernel takes 2047 bytes
+	words="console=ttyS0 quiet reboot=panic_warm,a panic=-1 guest.run=sh:$script"
+	plan qemu qemu-system-x86_64 -M "$machine" -cpu host -m 256 -nodefaults -no-user-config -no-reboot \
+		-display none -serial stdio -kernel "$kernel" -initrd "$initrd" -append "$words" \
+		-object iothread,id=io -blockdev "file,node-name=fio,filename=$image,read-only=on" \
+		-device virtio-blk-device,drive=fio,serial=fio \
+		-blockdev file,node-name=test,filename=/tmp/bench-qemu,aio=io_uring \
+		-device virtio-blk-device,drive=test,serial=test,iothread=io
+	plan vmm "$vmm" --kernel "$kernel" --initrd "$initrd" --memory 256 --no-default-cmdline --append "$words" \
+		--disk "$image,ro,serial=fio" --disk /tmp/bench-vmm,serial=test
+}
+
+# block_row N TITLE FACTOR: of what stats.awk prints, with two figures for each job.
+block_row() {
+	local rate=$((2 * $1 + 3)) columns=$((2 * ${#block_jobs[@]})) ratio
+	ratio=$(figure vmm $((rate + columns)) %.2f)
+	printf '  %-24s %9s %9s %9s %9s %9s\n' "$2" "$(figure vmm $rate %d)" "$(figure qemu $rate %d)" "$ratio" \
+		"$(figure vmm $((rate + 1)) %d)" "$(figure qemu $((rate + 1)) %d)"
+	target_least "block, $2: of QEMU's" "$ratio" "$3"
+}
+
+bench_block() {
+	local i job title factor
+	packages_need guest fio
+	choose_place host_fit --count
+	plan_block >"$work/plan"
+	printf '%s\n' "${block_jobs[@]%%|*}" >"$work/jobs"
+	out=$work/samples
+	# shellcheck disable=SC2016  # for the shell in there
+	in_place sh -c 'for i in qemu vmm; do dd if=/dev/urandom of=/tmp/bench-$i bs=1M count=128 2>/dev/null; done
+		trap "rm -f /tmp/bench-qemu /tmp/bench-vmm" EXIT
+		"$@"' sh "$parts/block-lab" "${pairs:-3}" "$block_seconds" "$work/plan" "$work/jobs" ||
+		die "the measurement failed" 125
+	[[ -z $keep ]] || cp "$out" "$keep/$part"
+	summarize qemu vmm
+	printf 'block (%s, 1 vCPU, images in memory; medians of %d rounds of %d s)\n' "$where" "$(figure vmm 2 %d)" \
+		"$block_seconds"
+	printf '  %-24s %9s %9s %9s %9s %9s\n' "requests per second" vmm qemu "of qemu" "vmm irq/k" "qemu irq/k"
+	for i in "${!block_jobs[@]}"; do
+		IFS='|' read -r job title factor <<<"${block_jobs[i]}"
+		block_row "$i" "$title" "$factor"
+	done
+	bench_block_native
+}
+
+# --- natively: any KVM will do, with a driver of a few instructions ---
+
+# native_run COMMAND...: sets `took` (ns), `calls` (all system calls), `irqs` (write(2) is how one is raised) and
+# `kicks` (notifications).
+native_run() {
+	local begin
+	begin=$(date +%s%N)
+	perf stat -x, -o "$work/perf" -e raw_syscalls:sys_enter,syscalls:sys_enter_write "$@" >"$work/kicks" ||
+		die "cannot count the system calls of $1" 125
+	took=$(($(date +%s%N) - begin))
+	kicks=$(sed -n 's/^kicks \([0-9]*\).*/\1/p' "$work/kicks")
+	calls=$(awk -F, '$3 == "raw_syscalls:sys_enter" { print $1 }' "$work/perf")
+	irqs=$(awk -F, '$3 == "syscalls:sys_enter_write" { print $1 }' "$work/perf")
+}
+
+per_request() { awk -v n="$1" -v all="$2" 'BEGIN { printf "%.3f", n / all }'; }
+
+# native_row ENGINE DO DEPTH COMMAND...: the median of 3 runs by time. What a run without requests takes is taken off.
+native_row() {
+	local engine=$1 op=$2 depth=$3 requests=$((3000 + 1500 * $3)) i runs='' none_took none_calls none_irqs
+	shift 3
+	native_run "$@" --append "do=$op depth=$depth requests=0"
+	none_took=$took none_calls=$calls none_irqs=$irqs
+	for i in 1 2 3; do
+		native_run "$@" --append "do=$op depth=$depth requests=$requests"
+		runs+="$((took - none_took)) $((calls - none_calls)) $((irqs - none_irqs)) $kicks"$'\n'
+	done
+	read -r took calls irqs kicks < <(printf '%s' "$runs" | sort -n | sed -n 2p)
+	calls=$(per_request "$calls" "$requests") irqs=$(per_request "$irqs" "$requests")
+	kicks=$(per_request "$kicks" "$requests")
+	printf '  %-24s %9d %9s %9s %9s\n' "$engine, $op, depth $depth" \
+		$((requests * 1000000000 / took)) "$calls" "$irqs" "$kicks"
+	if ((depth == 32)); then
+		target "native, $engine, $op: calls, depth 32" "$calls" "$(native_limit "$engine" calls)"
+		target "native, $engine, $op: interrupts" "$irqs" 0.2
+	fi
+}
+
+# Without io_uring each request is a system call of its own.
+native_limit() { [[ $1 == plain ]] && echo 1.2 || echo 0.2; }
+
+native_guest() {
+	local guest=$top/tests/kvm/guest
+	cc -std=gnu17 -I"$top" -O2 -ffreestanding -fno-stack-protector -fno-pic -fno-asynchronous-unwind-tables \
+		-mno-red-zone -mgeneral-regs-only -nostdlib -static -no-pie -Wl,-Ttext=0x200000 -Wl,--build-id=none \
+		-Wl,-z,noexecstack -DQUEUE_SIZE=128 -o "$work/ring" "$guest/start.S" "$guest/runtime.c" \
+		"$guest/virtio.c" "$parts/ring.c" || die "cannot compile ring.c" 125
+}
+
+bench_block_native() {
+	local op depth vm
+	compile_floor
+	if ! kvm_answers; then
+		printf '\nno /dev/kvm on this host: engines not measured by themselves\n'
+		return
+	fi
+	native_guest
+	dd if=/dev/urandom of="$work/image" bs=1M count=64 2>/dev/null
+	vm=("$vmm" --kernel "$work/ring" --disk "$work/image")
+	printf '\nengines (on this host, driver in ring 3, 4 KiB, image in the page cache)\n'
+	printf '  %-24s %9s %9s %9s %9s\n' "" "per s" calls interrupts notified
+	for op in read write; do
+		for depth in 1 32; do
+			native_row io_uring "$op" "$depth" "${vm[@]}"
+			native_row plain "$op" "$depth" python3 "$top/tests/lab/without-io-uring" "${vm[@]}"
+		done
+	done
+}
