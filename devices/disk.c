@@ -277,7 +277,7 @@ int disk_open(struct disk *ret, const struct config_disk *cfg, struct err *e)
 {
 	struct disk d = { .path = cfg->path, .readonly = only_reads(cfg) };
 	CLEANUP_FD int fd = -1;
-	struct stat st;
+	struct stat st = { 0 };
 	int r;
 
 	fd = cfg->inherited ? adopt_image(cfg, &st, e) : open_image(cfg, &st, e);

@@ -2,10 +2,12 @@
 #include "devices/virtio_blk.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ring.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -25,7 +27,24 @@
 #define TURNS_MAX 256 /* more than any 16 chains of 254 buffers in 16 KiB can need */
 
 /* First byte of the input. */
-enum { USE_READONLY = 1, USE_INDIRECT = 2, USE_EVENT_IDX = 4, USE_FLUSH = 8 };
+enum {
+	USE_READONLY = 1,
+	USE_INDIRECT = 2,
+	USE_EVENT_IDX = 4,
+	USE_FLUSH = 8,
+	USE_QUEUE_1 = 16, /* rather than queue 0 */
+	USE_STUCK = 32,
+	USE_DIRECT = 64,
+};
+
+enum { PLAIN, READONLY, STUCK, DIRECT, N_DISKS };
+
+/* STUCK: the host refuses each write, and it is held. DIRECT: memory has to be aligned. */
+static const struct config_disk kinds[N_DISKS] = {
+	[READONLY] = { .readonly = true },
+	[STUCK] = { .werror = WERROR_STOP },
+	[DIRECT] = { .direct = true },
+};
 
 struct short_desc {
 	uint16_t addr, len;
@@ -51,21 +70,39 @@ struct input {
 	struct short_desc desc[ENTRIES];
 };
 
-static struct virtio_blk *blk[2]; /* [1] is read-only */
-static int image_fd[2];
+static struct virtio_blk *blk[N_DISKS];
+static int image_fd[N_DISKS];
 
 static void open_image(unsigned i)
 {
+	struct config_disk cfg = kinds[i];
 	char path[32];
 	struct err e;
-	int fd = memfd_create("disk", MFD_CLOEXEC);
+	int fd = memfd_create("disk", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (ftruncate(fd, SECTORS * 512) < 0 ||
-	    virtio_blk_new(&blk[i], &(struct config_disk){ .path = path, .readonly = i == 1 }, i,
-	                   NULL, &e) < 0)
+	cfg.path = path;
+	cfg.queues = 2;
+	if (ftruncate(fd, SECTORS * 512) < 0)
 		abort();
+	if (virtio_blk_new(&blk[i], &cfg, i, NULL, &e) < 0) {
+		if (i != DIRECT)
+			abort();
+		/* Before Linux 6.6 memory has no O_DIRECT. */
+		fprintf(stderr, "%s: no direct disk is tried\n", e.msg);
+		blk[i] = blk[PLAIN];
+		fd = image_fd[PLAIN];
+	}
 	image_fd[i] = fd;
+}
+
+static unsigned kind_of(uint8_t flags)
+{
+	if (flags & USE_READONLY)
+		return READONLY;
+	if (flags & USE_STUCK)
+		return STUCK;
+	return flags & USE_DIRECT ? DIRECT : PLAIN;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -77,8 +114,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	if (log_open(NULL, LOG_ERROR, NULL) < 0)
 		abort();
-	open_image(0);
-	open_image(1);
+	for (unsigned i = 0; i < N_DISKS; i++)
+		open_image(i);
+	virtio_blk_watch(blk[STUCK], eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+	if (fcntl(image_fd[STUCK], F_ADD_SEALS, F_SEAL_WRITE) < 0)
+		abort();
 	return 0;
 }
 
@@ -86,7 +126,8 @@ static void blank_image(void)
 {
 	static const uint8_t blank[SECTORS * 512];
 
-	if (pwrite(image_fd[0], blank, sizeof(blank), 0) != sizeof(blank))
+	if (pwrite(image_fd[PLAIN], blank, sizeof(blank), 0) != sizeof(blank) ||
+	    pwrite(image_fd[DIRECT], blank, sizeof(blank), 0) != sizeof(blank))
 		abort();
 }
 
@@ -147,13 +188,13 @@ static void check_image(int fd)
 }
 
 /* Turns of the device's loop until it asks for no more. Returns whether it came to an end. */
-static bool drive(struct virtio_dev *d)
+static bool drive(struct virtio_dev *d, uint16_t qi)
 {
 	uint64_t count;
 
 	for (unsigned turns = 0; turns < TURNS_MAX; turns++) {
-		virtio_dev_kick(d, 0);
-		if (read(d->queue[0].kick.fd, &count, sizeof(count)) != sizeof(count))
+		virtio_dev_kick(d, qi);
+		if (read(d->queue[qi].kick.fd, &count, sizeof(count)) != sizeof(count))
 			return true;
 	}
 	return false;
@@ -177,6 +218,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.used = GPA(RINGS_AT + offsetof(struct rings, used)),
 	};
 	struct virtio_dev *d;
+	unsigned kind;
+	uint16_t qi;
 	bool ended;
 
 	blank_image(); /* so that a finding depends on its input alone */
@@ -185,15 +228,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	expand(r, &in);
 	setup.indirect = in.flags & USE_INDIRECT;
 	setup.event_idx = in.flags & USE_EVENT_IDX;
-	d = virtio_blk_dev(blk[in.flags & USE_READONLY]);
+	kind = kind_of(in.flags);
+	qi = in.flags & USE_QUEUE_1 ? 1 : 0;
+	d = virtio_blk_dev(blk[kind]);
 	d->acked = in.flags & USE_FLUSH ? 1ULL << VIRTIO_BLK_F_FLUSH : 0;
-	d->active = virtq_activate(&d->queue[0].ring, &mem, &setup) == 0;
+	d->active = virtq_activate(&d->queue[qi].ring, &mem, &setup) == 0;
 	assert(d->active);
-	ended = drive(d);
+	ended = drive(d, qi);
+	virtio_blk_retry(blk[kind]);
+	ended = drive(d, qi) && ended;
 	assert(ended || setup.indirect);
 	if (!setup.indirect)
 		check_used(r, &in);
-	check_image(image_fd[in.flags & USE_READONLY]);
+	check_image(image_fd[kind]);
 	virtio_dev_reset(d);
 	free(ram);
 	free(r);

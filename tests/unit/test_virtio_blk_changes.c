@@ -163,7 +163,7 @@ START_TEST(write_refused_otherwise_is_held_only_by_stop)
 	rq = blk_rig_ask(&rig, VIRTIO_BLK_T_OUT, 9, 2 * SECTOR, false);
 	signal(SIGXFSZ, SIG_IGN);
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
-	limit = (struct rlimit){ .rlim_cur = 10 * SECTOR, .rlim_max = was.rlim_max };
+	limit = (struct rlimit){ .rlim_cur = (rlim_t)10 * SECTOR, .rlim_max = was.rlim_max };
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	blk_rig_serve(&rig);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
@@ -181,7 +181,7 @@ START_TEST(write_held_in_its_middle_goes_on_there)
 	rq = blk_rig_ask(&rig, VIRTIO_BLK_T_OUT, 9, 2 * SECTOR, false);
 	signal(SIGXFSZ, SIG_IGN);
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
-	limit = (struct rlimit){ .rlim_cur = 10 * SECTOR, .rlim_max = was.rlim_max };
+	limit = (struct rlimit){ .rlim_cur = (rlim_t)10 * SECTOR, .rlim_max = was.rlim_max };
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	blk_rig_serve(&rig);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
@@ -228,6 +228,9 @@ START_TEST(reset_forgets_what_is_held)
 }
 END_TEST
 
+#define DOUBLE (2UL * SECTORS * SECTOR) /* bytes */
+#define EIGHT  (8UL * SECTOR)
+
 static uint64_t capacity(void)
 {
 	return virtio_dev_config_read(rig.dev, 0, 8);
@@ -238,9 +241,9 @@ START_TEST(resized_longer_the_disk_has_more_and_says_so)
 	const uint32_t generation = virtio_dev_generation(rig.dev);
 	struct blk_ask rq;
 
-	ck_assert_int_eq(virtio_blk_resized(rig.blk, 2 * SECTORS * SECTOR, &e), 0);
+	ck_assert_int_eq(virtio_blk_resized(rig.blk, DOUBLE, &e), 0);
 	ck_assert_uint_eq(capacity(), 2 * SECTORS);
-	ck_assert_uint_eq(virtio_blk_bytes(rig.blk), 2 * SECTORS * SECTOR);
+	ck_assert_uint_eq(virtio_blk_bytes(rig.blk), DOUBLE);
 	ck_assert_uint_ne(virtio_dev_generation(rig.dev), generation);
 	ck_assert_uint_eq(rig.dev->interrupt_status, VIRTIO_MMIO_INT_CONFIG);
 	rq = blk_rig_ask(&rig, VIRTIO_BLK_T_OUT, 2 * SECTORS - 1, SECTOR, false);
@@ -254,7 +257,7 @@ START_TEST(resized_shorter_the_disk_ends_there)
 	struct blk_ask rq;
 	struct stat st;
 
-	ck_assert_int_eq(virtio_blk_resized(rig.blk, 8 * SECTOR, &e), 0);
+	ck_assert_int_eq(virtio_blk_resized(rig.blk, EIGHT, &e), 0);
 	ck_assert_int_eq(fstat(rig.fd, &st), 0);
 	ck_assert_int_eq(st.st_size, 8 * SECTOR);
 	rq = blk_rig_ask(&rig, VIRTIO_BLK_T_OUT, 8, SECTOR, false);
@@ -265,7 +268,7 @@ END_TEST
 
 START_TEST(resized_stays_so_after_a_reset)
 {
-	ck_assert_int_eq(virtio_blk_resized(rig.blk, 2 * SECTORS * SECTOR, &e), 0);
+	ck_assert_int_eq(virtio_blk_resized(rig.blk, DOUBLE, &e), 0);
 	virtio_dev_reset(rig.dev);
 	ck_assert_uint_eq(capacity(), 2 * SECTORS);
 }
