@@ -22,7 +22,7 @@ SOURCES = ("vmm", "devices", "boot", "arch")
 LAYERS = {
     # Words that everything is written in; knows nothing of VMs.
     "base": (
-        ["vmm/compiler", "vmm/counter", "vmm/err", "vmm/log", "vmm/num", "vmm/stop", "vmm/config", "vmm/jsonpack", "vmm/jsontext"],
+        ["vmm/compiler", "vmm/counter", "vmm/err", "vmm/log", "vmm/num", "vmm/stop", "vmm/config", "vmm/jsontext"],
         [],
     ),
     # Guest RAM: the only place where a guest address becomes a pointer.

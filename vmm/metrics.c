@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/metrics.h"
 
-#include "vmm/jsonpack.h"
 #include "vmm/machine.h"
 
 #include <linux/kvm.h>
@@ -56,7 +55,7 @@ static json_t *show_histogram(const struct counter_times *t)
 			                          json_integer((json_int_t)counter_bound_ns(i)));
 		r |= json_array_append_new(bins, json_integer((json_int_t)counter_get(&t->bin[i])));
 	}
-	return jsonpack_new("{s:o, s:o}", "boundaries", whole(bounds, r), "bins", whole(bins, r));
+	return json_pack("{s:o, s:o}", "boundaries", whole(bounds, r), "bins", whole(bins, r));
 }
 
 /* QEMU's names of what a disk does. */
@@ -70,8 +69,8 @@ static const struct {
 
 static json_t *show_disk_counters(const struct blk_counters *c)
 {
-	json_t *o = jsonpack_new("{s:b, s:b, s:[], s:i}", "account_invalid", 0, "account_failed", 1,
-	                         "timed_stats", "wr_highest_offset", 0);
+	json_t *o = json_pack("{s:b, s:b, s:[], s:i}", "account_invalid", 0, "account_failed", 1,
+	                      "timed_stats", "wr_highest_offset", 0);
 	int r = put(o, "invalid_operations", "", counter_get(&c->refused));
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ops) && r == 0; i++) {
@@ -96,8 +95,8 @@ static json_t *show_disk(const struct machine *m, unsigned i)
 
 	(void)snprintf(device, sizeof(device), "vd%u", i);
 	(void)snprintf(node, sizeof(node), "d%u", i);
-	return jsonpack_new("{s:s, s:s, s:s, s:o}", "device", "", "qdev", device, "node-name", node,
-	                    "stats", show_disk_counters(virtio_blk_counters(m->slot[i].blk)));
+	return json_pack("{s:s, s:s, s:s, s:o}", "device", "", "qdev", device, "node-name", node,
+	                 "stats", show_disk_counters(virtio_blk_counters(m->slot[i].blk)));
 }
 
 json_t *metrics_disks(const struct machine *m)
@@ -138,8 +137,8 @@ static json_t *show_vcpu(const struct machine *m, unsigned i)
 {
 	const struct vcpu *c = &m->vcpus.cpu[i];
 
-	return jsonpack_new("{s:i, s:i, s:o}", "cpu-index", (int)i, "thread-id", (int)c->tid,
-	                    "exits", show_exits(c));
+	return json_pack("{s:i, s:i, s:o}", "cpu-index", (int)i, "thread-id", (int)c->tid, "exits",
+	                 show_exits(c));
 }
 
 static json_t *show_queue(const struct virtq_counters *c)
@@ -163,9 +162,9 @@ static json_t *show_device(const struct machine *m, unsigned i)
 
 	for (unsigned q = 0; q < d->ops->n_queues && r == 0; q++)
 		r = json_array_append_new(queues, show_queue(&d->queue[q].ring.count));
-	o = jsonpack_new("{s:s, s:s, s:b, s:o}", "name", d->label, "type", d->ops->name,
-	                 "needs-reset", (virtio_dev_status(d) & VIRTIO_CONFIG_S_NEEDS_RESET) != 0,
-	                 "queues", whole(queues, r));
+	o = json_pack("{s:s, s:s, s:b, s:o}", "name", d->label, "type", d->ops->name, "needs-reset",
+	              (virtio_dev_status(d) & VIRTIO_CONFIG_S_NEEDS_RESET) != 0, "queues",
+	              whole(queues, r));
 	r = put(o, "failures", "", counter_get(&d->failures)) |
 	    put(o, "resets", "", counter_get(&d->resets));
 	if (m->slot[i].blk)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/monitor.h"
 
-#include "vmm/jsonpack.h"
 #include "vmm/machine.h"
 #include "vmm/metrics.h"
 
@@ -226,15 +225,15 @@ static json_t *show_jail(const struct jail *j)
 		const int refused = j->layers.result[i];
 
 		r = json_array_append_new(
-		        layers, jsonpack_new("{s:s, s:b, s:s}", "name", jail_layer_names[i],
-		                             "holds", j->mode != JAIL_OFF && refused == 0, "error",
-		                             refused < 0 ? strerrordesc_np(-refused) : NULL));
+		        layers, json_pack("{s:s, s:b, s:s}", "name", jail_layer_names[i], "holds",
+		                          j->mode != JAIL_OFF && refused == 0, "error",
+		                          refused < 0 ? strerrordesc_np(-refused) : NULL));
 	}
 	if (r < 0) {
 		json_decref(layers);
 		return NULL;
 	}
-	return jsonpack_new("{s:s, s:o}", "filters", filters[j->filter], "layers", layers);
+	return json_pack("{s:s, s:o}", "filters", filters[j->filter], "layers", layers);
 }
 
 static json_t *report(void *vm, enum qmp_report what)

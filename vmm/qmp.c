@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/qmp.h"
 
-#include "vmm/jsonpack.h"
 #include "vmm/qmp_call.h"
 #include "vmm/qmp_commands.h"
 
@@ -59,15 +58,15 @@ static void answer(struct qmp_session *s, json_t *line, json_t *id)
 
 static json_t *return_line(json_t *value)
 {
-	return jsonpack_new("{s:o}", "return", value);
+	return json_pack("{s:o}", "return", value);
 }
 
 void qmp_session_init(struct qmp_session *s, struct qmp *q)
 {
 	*s = (struct qmp_session){ .qmp = q, .next = q->sessions };
 	q->sessions = s;
-	say(s, jsonpack_new("{s:{s:o, s:[s]}}", "QMP", "version", qmp_commands_version(),
-	                    "capabilities", "oob"));
+	say(s, json_pack("{s:{s:o, s:[s]}}", "QMP", "version", qmp_commands_version(),
+	                 "capabilities", "oob"));
 }
 
 void qmp_session_fini(struct qmp_session *s)
@@ -175,8 +174,8 @@ static json_t *event_line(const char *name, json_t *data)
 	json_t *line;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	line = jsonpack_new("{s:{s:I, s:I}, s:s}", "timestamp", "seconds", (json_int_t)now.tv_sec,
-	                    "microseconds", (json_int_t)(now.tv_nsec / 1000), "event", name);
+	line = json_pack("{s:{s:I, s:I}, s:s}", "timestamp", "seconds", (json_int_t)now.tv_sec,
+	                 "microseconds", (json_int_t)(now.tv_nsec / 1000), "event", name);
 	if (data && json_object_set_new(line, "data", data) < 0) {
 		json_decref(line);
 		return NULL;
@@ -248,14 +247,14 @@ void qmp_panicked(struct qmp *q, const char *action)
 {
 	if (!q->sessions)
 		return; /* nor is there a seed for JSON objects */
-	tell(q, "GUEST_PANICKED", jsonpack_new("{s:s}", "action", action));
+	tell(q, "GUEST_PANICKED", json_pack("{s:s}", "action", action));
 }
 
 /* An event of the guest's or a client's doing. */
 static void tell_reason(struct qmp *q, const char *event, bool guest, const char *reason)
 {
 	if (q->sessions)
-		tell(q, event, jsonpack_new("{s:b, s:s}", "guest", guest, "reason", reason));
+		tell(q, event, json_pack("{s:b, s:s}", "guest", guest, "reason", reason));
 }
 
 void qmp_reset(struct qmp *q, bool guest, const char *reason)
@@ -266,7 +265,7 @@ void qmp_reset(struct qmp *q, bool guest, const char *reason)
 void qmp_needs_reset(struct qmp *q, const char *name)
 {
 	if (q->sessions)
-		tell(q, "X_VMM_DEVICE_NEEDS_RESET", jsonpack_new("{s:s}", "device", name));
+		tell(q, "X_VMM_DEVICE_NEEDS_RESET", json_pack("{s:s}", "device", name));
 }
 
 void qmp_filter_changed(struct qmp *q, const char *name)
@@ -276,7 +275,7 @@ void qmp_filter_changed(struct qmp *q, const char *name)
 	(void)snprintf(path, sizeof(path), "/machine/peripheral/%s/virtio-backend", name);
 	if (q->sessions)
 		tell(q, "NIC_RX_FILTER_CHANGED",
-		     jsonpack_new("{s:s, s:s}", "name", name, "path", path));
+		     json_pack("{s:s, s:s}", "name", name, "path", path));
 }
 
 void qmp_disk_failed(struct qmp *q, const struct qmp_disk_error *f)
@@ -287,10 +286,10 @@ void qmp_disk_failed(struct qmp *q, const struct qmp_disk_error *f)
 		return;
 	(void)snprintf(node, sizeof(node), "d%u", f->disk);
 	tell(q, "BLOCK_IO_ERROR",
-	     jsonpack_new("{s:s, s:s, s:s, s:s, s:b, s:s}", "device", "", "node-name", node,
-	                  "operation", f->write ? "write" : "read", "action",
-	                  f->stops ? "stop" : "report", "nospace", f->code == ENOSPC, "reason",
-	                  strerror(f->code)));
+	     json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "device", "", "node-name", node,
+	               "operation", f->write ? "write" : "read", "action",
+	               f->stops ? "stop" : "report", "nospace", f->code == ENOSPC, "reason",
+	               strerror(f->code)));
 }
 
 void qmp_ended(struct qmp *q, bool guest, const char *reason)

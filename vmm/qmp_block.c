@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/qmp_block.h"
 
-#include "vmm/jsonpack.h"
 #include "vmm/jsontext.h"
 
 #include <errno.h>
@@ -12,19 +11,19 @@ static const char *const limits[] = { "iops", "iops_rd", "iops_wr", "bps", "bps_
 
 static json_t *show_image(const struct config_disk *d, uint64_t bytes)
 {
-	return jsonpack_new("{s:I, s:o, s:s, s:I, s:b}", "virtual-size", (json_int_t)bytes,
-	                    "filename", jsontext_new(d->path), "format", "raw", "actual-size",
-	                    (json_int_t)bytes, "dirty-flag", 0);
+	return json_pack("{s:I, s:o, s:s, s:I, s:b}", "virtual-size", (json_int_t)bytes, "filename",
+	                 jsontext_new(d->path), "format", "raw", "actual-size", (json_int_t)bytes,
+	                 "dirty-flag", 0);
 }
 
 static json_t *show_inserted(const struct config_disk *d, const char *node, uint64_t bytes)
 {
 	json_t *shown =
-	        jsonpack_new("{s:o, s:s, s:s, s:b, s:b, s:i, s:s, s:i, s:{s:b, s:b, s:b}, s:o}",
-	                     "file", jsontext_new(d->path), "node-name", node, "drv", "raw", "ro",
-	                     d->readonly, "encrypted", 0, "backing_file_depth", 0, "detect_zeroes",
-	                     "off", "write_threshold", 0, "cache", "no-flush", 0, "direct", 0,
-	                     "writeback", 1, "image", show_image(d, bytes));
+	        json_pack("{s:o, s:s, s:s, s:b, s:b, s:i, s:s, s:i, s:{s:b, s:b, s:b}, s:o}",
+	                  "file", jsontext_new(d->path), "node-name", node, "drv", "raw", "ro",
+	                  d->readonly, "encrypted", 0, "backing_file_depth", 0, "detect_zeroes",
+	                  "off", "write_threshold", 0, "cache", "no-flush", 0, "direct", 0,
+	                  "writeback", 1, "image", show_image(d, bytes));
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
 		if (json_object_set_new(shown, limits[i], json_integer(0)) < 0) {
@@ -43,7 +42,7 @@ static json_t *show_disk(struct qmp_call *c, unsigned i)
 
 	(void)snprintf(device, sizeof(device), "vd%u", i);
 	(void)snprintf(node, sizeof(node), "d%u", i);
-	return jsonpack_new(
+	return json_pack(
 	        "{s:s, s:s, s:s, s:b, s:b, s:s, s:o}", "device", "", "qdev", device, "io-status",
 	        io_status[(code != 0) + (code == ENOSPC)], "locked", 0, "removable", 0, "type",
 	        "unknown", "inserted",

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/qmp_call.h"
 
-#include "vmm/jsonpack.h"
 #include "vmm/jsontext.h"
 #include "vmm/qmp_commands.h"
 
@@ -20,8 +19,8 @@ _Static_assert(ARRAY_SIZE(class_names) == QMP_N_CLASSES, "every class has a name
 
 json_t *qmp_call_error(enum qmp_class class, const char *text)
 {
-	return jsonpack_new("{s:{s:s, s:o}}", "error", "class", class_names[class], "desc",
-	                    jsontext_new(text));
+	return json_pack("{s:{s:s, s:o}}", "error", "class", class_names[class], "desc",
+	                 jsontext_new(text));
 }
 
 json_t *qmp_call_fail(struct qmp_call *c, enum qmp_class class, const char *fmt, ...)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/qmp_chardev.h"
 
-#include "vmm/jsonpack.h"
 #include "vmm/jsontext.h"
 
 #include <limits.h>
@@ -19,8 +18,8 @@ static json_t *show(const char *label, const char *kind, const char *path, const
 	char name[NAME_MAX_BYTES];
 
 	(void)snprintf(name, sizeof(name), "%s%s%s", kind, path, tail);
-	return jsonpack_new("{s:b, s:o, s:o}", "frontend-open", 1, "filename", jsontext_new(name),
-	                    "label", jsontext_new(label));
+	return json_pack("{s:b, s:o, s:o}", "frontend-open", 1, "filename", jsontext_new(name),
+	                 "label", jsontext_new(label));
 }
 
 /* A path that holds everywhere: clients have folders of their own. */

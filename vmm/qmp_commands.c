@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/qmp_commands.h"
 
-#include "vmm/jsonpack.h"
 #include "vmm/jsontext.h"
 #include "vmm/qmp_block.h"
 #include "vmm/qmp_change.h"
@@ -19,13 +18,13 @@
 #define LIKE_MINOR 2
 #define LIKE_MICRO 22
 
-/* Handlers return a new reference; jsonpack_new() takes over what "o" stands for, also when it
+/* Handlers return a new reference; json_pack() takes over what "o" stands for, also when it
  * fails, and gives NULL for NULL. */
 
 json_t *qmp_commands_version(void)
 {
-	return jsonpack_new("{s:{s:i, s:i, s:i}, s:s}", "qemu", "micro", LIKE_MICRO, "minor",
-	                    LIKE_MINOR, "major", LIKE_MAJOR, "package", "vmm-" VMM_VERSION);
+	return json_pack("{s:{s:i, s:i, s:i}, s:s}", "qemu", "micro", LIKE_MICRO, "minor",
+	                 LIKE_MINOR, "major", LIKE_MAJOR, "package", "vmm-" VMM_VERSION);
 }
 
 /* Nobody is in the way of a second client: each has its own negotiation. */
@@ -112,39 +111,39 @@ static json_t *query_status(struct qmp_call *c)
 {
 	enum qmp_status now = status(c);
 
-	return jsonpack_new("{s:s, s:b, s:b}", "status", qmp_status_names[now], "singlestep", 0,
-	                    "running", now == QMP_RUNNING);
+	return json_pack("{s:s, s:b, s:b}", "status", qmp_status_names[now], "singlestep", 0,
+	                 "running", now == QMP_RUNNING);
 }
 
 static json_t *query_name(struct qmp_call *c)
 {
 	const char *name = c->qmp->cfg->name;
 
-	return name ? jsonpack_new("{s:o}", "name", jsontext_new(name)) : json_object();
+	return name ? json_pack("{s:o}", "name", jsontext_new(name)) : json_object();
 }
 
 static json_t *query_uuid(struct qmp_call *c)
 {
 	(void)c;
-	return jsonpack_new("{s:s}", "UUID", "00000000-0000-0000-0000-000000000000");
+	return json_pack("{s:s}", "UUID", "00000000-0000-0000-0000-000000000000");
 }
 
 static json_t *query_kvm(struct qmp_call *c)
 {
 	(void)c;
-	return jsonpack_new("{s:b, s:b}", "enabled", 1, "present", 1);
+	return json_pack("{s:b, s:b}", "enabled", 1, "present", 1);
 }
 
 static json_t *query_target(struct qmp_call *c)
 {
 	(void)c;
-	return jsonpack_new("{s:s}", "arch", VMM_ARCH);
+	return json_pack("{s:s}", "arch", VMM_ARCH);
 }
 
 static json_t *query_memory(struct qmp_call *c)
 {
-	return jsonpack_new("{s:I, s:i}", "base-memory", (json_int_t)c->qmp->cfg->memory,
-	                    "plugged-memory", 0);
+	return json_pack("{s:I, s:i}", "base-memory", (json_int_t)c->qmp->cfg->memory,
+	                 "plugged-memory", 0);
 }
 
 /* What is known of one vCPU, in the shape of today. */
@@ -153,18 +152,18 @@ static json_t *show_cpu(struct qmp_call *c, unsigned i)
 	char path[48];
 
 	(void)snprintf(path, sizeof(path), "/machine/unattached/device[%u]", i);
-	return jsonpack_new("{s:I, s:{s:i, s:i, s:i}, s:s, s:i, s:s}", "thread-id",
-	                    (json_int_t)c->qmp->ops->cpu_thread(c->qmp->vm, i), "props", "core-id",
-	                    0, "thread-id", 0, "socket-id", (int)i, "qom-path", path, "cpu-index",
-	                    (int)i, "target", VMM_ARCH);
+	return json_pack("{s:I, s:{s:i, s:i, s:i}, s:s, s:i, s:s}", "thread-id",
+	                 (json_int_t)c->qmp->ops->cpu_thread(c->qmp->vm, i), "props", "core-id", 0,
+	                 "thread-id", 0, "socket-id", (int)i, "qom-path", path, "cpu-index", (int)i,
+	                 "target", VMM_ARCH);
 }
 
 /* In the shape of QEMU before version 6, which Ganeti and go-qemu ask for. */
 static json_t *show_cpu_of_old(struct qmp_call *c, unsigned i)
 {
-	return jsonpack_new("{s:i, s:b, s:b, s:s, s:I}", "CPU", (int)i, "current", i == 0, "halted",
-	                    0, "arch", "other", "thread_id",
-	                    (json_int_t)c->qmp->ops->cpu_thread(c->qmp->vm, i));
+	return json_pack("{s:i, s:b, s:b, s:s, s:I}", "CPU", (int)i, "current", i == 0, "halted", 0,
+	                 "arch", "other", "thread_id",
+	                 (json_int_t)c->qmp->ops->cpu_thread(c->qmp->vm, i));
 }
 
 static json_t *list_cpus(struct qmp_call *c, json_t *(*show)(struct qmp_call *c, unsigned i))
@@ -211,7 +210,7 @@ static json_t *query_balloon(struct qmp_call *c)
 /* [{"name": ...}], without any more said. */
 static int add_name(json_t *list, const char *name)
 {
-	return json_array_append_new(list, jsonpack_new("{s:s}", "name", name));
+	return json_array_append_new(list, json_pack("{s:s}", "name", name));
 }
 
 static const char *const events[] = {
@@ -293,7 +292,7 @@ static json_t *add_fd(struct qmp_call *c)
 	if (set < 0)
 		return not_kept(c, (int)set);
 	(void)fd_take(&fd);
-	return jsonpack_new("{s:i, s:I}", "fd", number, "fdset-id", (json_int_t)set);
+	return json_pack("{s:i, s:I}", "fd", number, "fdset-id", (json_int_t)set);
 }
 
 static json_t *remove_fd(struct qmp_call *c)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/qmp_fds.h"
 
-#include "vmm/jsonpack.h"
 #include "vmm/jsontext.h"
 
 #include <errno.h>
@@ -137,7 +136,7 @@ int qmp_fds_close_in_set(struct qmp_fds *f, int64_t set, int64_t fd)
 
 static json_t *show_fd(const struct qmp_fd *d)
 {
-	json_t *shown = jsonpack_new("{s:i}", "fd", d->fd);
+	json_t *shown = json_pack("{s:i}", "fd", d->fd);
 
 	if (d->opaque && json_object_set_new(shown, "opaque", jsontext_new(d->opaque)) < 0) {
 		json_decref(shown);
@@ -156,7 +155,7 @@ static json_t *show_set(const struct qmp_fds *f, int64_t set)
 			return NULL;
 		}
 	}
-	return jsonpack_new("{s:o, s:I}", "fds", fds, "fdset-id", (json_int_t)set);
+	return json_pack("{s:o, s:I}", "fds", fds, "fdset-id", (json_int_t)set);
 }
 
 /* Whether the descriptor is the first of its set. */

@@ -2,7 +2,6 @@
 #include "vmm/qmp_report.h"
 
 #include "vmm/config_json.h"
-#include "vmm/jsonpack.h"
 #include "vmm/log.h"
 #include "vmm/optval.h"
 
@@ -50,7 +49,7 @@ json_t *qmp_report_log_level(struct qmp_call *c)
 			                     wanted);
 		log_set_level(level);
 	}
-	return jsonpack_new("{s:s}", "level", words[level]);
+	return json_pack("{s:s}", "level", words[level]);
 }
 
 /* The keys of an option's value. */
@@ -68,9 +67,8 @@ static json_t *show_keys(const struct opt *o)
 
 	for (unsigned part = 0; r == 0 && (key = optval_keys(o->type, part, &n)); part++)
 		for (; n > 0 && r == 0; n--, key++)
-			r = json_array_append_new(list,
-			                          jsonpack_new("{s:s, s:s}", "name", key->name,
-			                                       "type", types[key->takes]));
+			r = json_array_append_new(list, json_pack("{s:s, s:s}", "name", key->name,
+			                                          "type", types[key->takes]));
 	if (r == 0)
 		return list;
 	json_decref(list);
@@ -92,8 +90,8 @@ json_t *qmp_report_options(struct qmp_call *c)
 
 		if (wanted && o != options_find(wanted, strlen(wanted)))
 			continue;
-		if (json_array_append_new(list, jsonpack_new("{s:s, s:o}", "option", o->name,
-		                                             "parameters", show_keys(o))) < 0) {
+		if (json_array_append_new(list, json_pack("{s:s, s:o}", "option", o->name,
+		                                          "parameters", show_keys(o))) < 0) {
 			json_decref(list);
 			return NULL;
 		}
