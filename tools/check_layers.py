@@ -22,7 +22,8 @@ SOURCES = ("vmm", "devices", "boot", "arch")
 LAYERS = {
     # Words that everything is written in; knows nothing of VMs.
     "base": (
-        ["vmm/compiler", "vmm/counter", "vmm/err", "vmm/log", "vmm/num", "vmm/stop", "vmm/config", "vmm/jsontext"],
+        ["vmm/compiler", "vmm/counter", "vmm/err", "vmm/log", "vmm/num", "vmm/stop", "vmm/config", "vmm/jsontext",
+         "vmm/patterns"],
         [],
     ),
     # Guest RAM: the only place where a guest address becomes a pointer.
@@ -36,11 +37,11 @@ LAYERS = {
     # From a port or an address to a device.
     "bus": (["vmm/bus"], ["base"]),
     # Why the VM ends, and the signs of it.
-    "ending": (["vmm/ending", "vmm/panic_watch"], ["base", "loop"]),
+    "ending": (["vmm/ending", "vmm/panic_watch", "vmm/verdict"], ["base", "loop"]),
     # The host's side of the VM: consoles, terminal, signals, result. Knows no guest.
     "host": (
         ["vmm/chardev", "vmm/endpoint", "vmm/outq", "vmm/terminal", "vmm/caretaker",
-         "vmm/signals", "vmm/result", "vmm/passt", "vmm/pidfile", "vmm/service", "vmm/peer",
+         "vmm/signals", "vmm/result", "vmm/conlog", "vmm/passt", "vmm/pidfile", "vmm/service", "vmm/peer",
          "vmm/unixsock", "vmm/connector"],
         ["base", "seccomp", "loop"],
     ),
@@ -88,7 +89,7 @@ LAYERS = {
     "jail": (["vmm/jail", "vmm/jail_*"], ["base", "seccomp"]),
     # The VM: puts all of the above together.
     "machine": (
-        ["vmm/machine", "vmm/command", "vmm/command_archive", "vmm/slots", "vmm/payload", "vmm/consoles", "vmm/ports", "vmm/vm", "vmm/vcpu", "vmm/chips", "vmm/metrics", "vmm/monitor", "vmm/run", "vmm/reset",
+        ["vmm/machine", "vmm/command", "vmm/command_archive", "vmm/slots", "vmm/payload", "vmm/consoles", "vmm/ports", "vmm/vm", "vmm/vcpu", "vmm/chips", "vmm/metrics", "vmm/monitor", "vmm/run", "vmm/witness", "vmm/reset",
          "vmm/check_host"],
         ["base", "memory", "loop", "irq", "bus", "ending", "host", "control", "iov", "virtq",
          "transport", "vhost", "devices", "boot", "arch", "seccomp", "jail"],

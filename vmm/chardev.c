@@ -107,9 +107,36 @@ static void drained(struct chardev *c)
 	c->setup.events.drained(c->setup.events.arg);
 }
 
+/* The oldest @n bytes are with the reader. */
+static void written(struct chardev *c, const uint8_t *bytes, size_t n)
+{
+	size_t old = n < c->replay ? n : c->replay;
+
+	c->replay -= old;
+	if (c->setup.tap && n > old)
+		c->setup.tap(c->setup.tap_arg, bytes + old, n - old);
+	if (outq_consume(&c->queue, n))
+		c->ops->writable(c->self);
+}
+
+/* What nobody will read any more is still shown to the tap: no more than the queue holds, as others
+ * go on filling it. */
+static void tap_rest(struct chardev *c)
+{
+	const uint8_t *bytes;
+	size_t n, budget = OUTQ_SIZE;
+
+	while (c->setup.tap && budget > 0 && (n = outq_peek(&c->queue, &bytes)) > 0) {
+		n = n < budget ? n : budget;
+		budget -= n;
+		written(c, bytes, n);
+	}
+}
+
 void chardev_abandon(struct chardev *c)
 {
 	(void)watch_output(c, 0);
+	tap_rest(c);
 	outq_shut(&c->queue);
 	if (c->ops)
 		c->ops->writable(c->self);
@@ -131,18 +158,6 @@ static void output_failed(struct chardev *c, int r)
 	}
 	chardev_abandon(c);
 	end_gone(c);
-}
-
-/* The oldest @n bytes are with the reader. */
-static void written(struct chardev *c, const uint8_t *bytes, size_t n)
-{
-	size_t old = n < c->replay ? n : c->replay;
-
-	c->replay -= old;
-	if (c->setup.tap && n > old)
-		c->setup.tap(c->setup.tap_arg, bytes + old, n - old);
-	if (outq_consume(&c->queue, n))
-		c->ops->writable(c->self);
 }
 
 /* Nobody is here to read: a console's queue remembers, a port's bytes were for the one who left. */
@@ -223,13 +238,19 @@ static void output_done(struct chardev *c)
 	drained(c);
 }
 
+/* Nobody reads this console, and yet what the guest prints is looked at. */
+static bool is_only_tapped(const struct chardev *c)
+{
+	return c->peer.kind == PEER_NONE && c->setup.tap && !c->setup.port;
+}
+
 /* Write until the queue is empty or the reader is slow. @ready: epoll has just said writable. */
 static void pump_output(struct chardev *c, bool ready)
 {
 	const uint8_t *bytes;
 	size_t n, budget = OUTQ_SIZE;
 
-	if (c->peer.kind != PEER_NONE && c->out.kind == ENDPOINT_NONE) {
+	if (c->out.kind == ENDPOINT_NONE && (c->peer.kind != PEER_NONE || is_only_tapped(c))) {
 		if (!output_waits(c))
 			pass_by(c);
 		return;
@@ -566,7 +587,7 @@ int chardev_open(struct chardev *c, const struct chardev_setup *setup, struct er
 		r = open_ends(c, e);
 	if (r < 0)
 		return r;
-	if (c->out.kind == ENDPOINT_NONE && c->peer.kind == PEER_NONE)
+	if (c->out.kind == ENDPOINT_NONE && c->peer.kind == PEER_NONE && !is_only_tapped(c))
 		outq_shut(&c->queue);
 	c->wake.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (c->wake.fd < 0)
@@ -675,6 +696,11 @@ bool chardev_window(const struct chardev *c, uint16_t *ret_cols, uint16_t *ret_r
 bool chardev_has_room(struct chardev *c)
 {
 	return outq_has_room(&c->queue);
+}
+
+bool chardev_is_blocked(const struct chardev *c)
+{
+	return c->out_events != 0;
 }
 
 void chardev_input_ready(struct chardev *c)

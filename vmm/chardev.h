@@ -202,6 +202,14 @@ bool chardev_window(const struct chardev *c, uint16_t *ret_cols, uint16_t *ret_r
 bool chardev_has_room(struct chardev *c) MUST_CHECK;
 
 /**
+ * chardev_is_blocked() - Whether the guest's output waits for its reader
+ * @c: Opened
+ *
+ * Context: the loop's thread.
+ */
+bool chardev_is_blocked(const struct chardev *c) MUST_CHECK;
+
+/**
  * chardev_input_ready() - The device has room for input again
  * @c: Opened
  *

@@ -37,13 +37,6 @@ static void on_pvpanic(void *arg, uint8_t events)
 		ending_note_panic(c->ending);
 }
 
-static void on_serial_output(void *arg, const uint8_t *buf, size_t len)
-{
-	struct chips *c = arg;
-
-	panic_watch_feed(&c->panic_watch, buf, len);
-}
-
 static int put_on_bus(const struct chips_wiring *w, const struct arch_chip *chip,
                       const struct bus_ops *ops, void *self, struct err *e)
 {
@@ -61,16 +54,12 @@ static int put_on_bus(const struct chips_wiring *w, const struct arch_chip *chip
 
 static int create_serial(struct chips *c, const struct chips_wiring *w, struct err *e)
 {
-	struct chardev_setup setup;
 	int r;
 
 	if (!w->serial)
 		return 0;
-	setup = *w->serial;
-	setup.tap = on_serial_output;
-	setup.tap_arg = c;
 	c->has_serial = true;
-	r = chardev_open(&c->serial, &setup, e);
+	r = chardev_open(&c->serial, w->serial, e);
 	if (r == 0)
 		r = uart_init(&c->uart, &c->serial, e);
 	if (r == 0)
@@ -115,7 +104,6 @@ int chips_create(struct chips *c, const struct chips_wiring *w, struct err *e)
 
 void chips_reset(struct chips *c)
 {
-	c->panic_watch = (struct panic_watch){ 0 };
 	power_reset(&c->power);
 	if (c->has_serial)
 		uart_reset(&c->uart);

@@ -9,7 +9,6 @@
 #include "devices/uart.h"
 #include "vmm/chardev.h"
 #include "vmm/ending.h"
-#include "vmm/panic_watch.h"
 #include "vmm/vm.h"
 
 /* The fixed devices of the machine, at the places that arch_platform names. */
@@ -18,7 +17,6 @@ struct chips {
 	const struct gmem *mem;
 	bool has_serial; /* @serial and @uart are there */
 	struct chardev serial;
-	struct panic_watch panic_watch; /* of the serial output [role: on_main] */
 	struct uart uart;
 	struct i8042 i8042;
 	struct exit_port exit_port;

@@ -12,8 +12,9 @@ struct claim {
 	enum { READS, WRITES_DISK, WRITES_OUTPUT } use;
 };
 
-/* kernel, a root directory, vsock, result, log and pidfile, besides the repeatable ones. */
-#define CLAIMS_MAX (CONFIG_INITRD_MAX + CONFIG_DISKS_MAX + CONFIG_CONTROL_MAX + CONFIG_ENDS_MAX + 6)
+/* kernel, a root directory, console-log, vsock, result, log and pidfile, besides the repeatable
+ * ones. */
+#define CLAIMS_MAX (CONFIG_INITRD_MAX + CONFIG_DISKS_MAX + CONFIG_CONTROL_MAX + CONFIG_ENDS_MAX + 7)
 
 struct claims {
 	struct claim claim[CLAIMS_MAX];
@@ -54,6 +55,7 @@ static void claims_collect(struct claims *list, const struct config *c)
 		           &(struct claim){ end[i].option, end[i].where->path,
 		                            end[i].where->kind == WHERE_UNIX ? WRITES_DISK
 		                                                             : WRITES_OUTPUT });
+	claims_add(list, &(struct claim){ "console-log", c->console_log.path, WRITES_OUTPUT });
 	claims_add(list, &(struct claim){ "vsock", c->vsock.socket, WRITES_DISK });
 	claims_add(list, &(struct claim){ "result", c->result, WRITES_OUTPUT });
 	claims_add(list, &(struct claim){ "log", c->log, WRITES_OUTPUT });
@@ -278,6 +280,22 @@ static int config_check_vports(const struct config *c, struct err *e)
 	return 0;
 }
 
+/* What watches the kernel's console needs one. */
+static int check_watched(const struct config *c, struct err *e)
+{
+	const char *option = c->console_log.path ? "console-log"
+	                     : c->expect         ? "expect"
+	                     : c->n_fail_on > 0  ? "fail-on"
+	                                         : NULL;
+
+	if (!option || c->serial.kind != WHERE_NONE || c->console.kind != WHERE_NONE)
+		return 0;
+	return err_set(e, EINVAL,
+	               "'--%s' watches the kernel's console, and there is none: leave out "
+	               "'--serial none'",
+	               option);
+}
+
 int config_check(const struct config *c, struct err *e)
 {
 	int r;
@@ -299,6 +317,8 @@ int config_check(const struct config *c, struct err *e)
 		               "guest, nor end it");
 	r = check_command(c, e);
 	if (r == 0)
+		r = check_watched(c, e);
+	if (r == 0)
 		r = config_check_disks(c, e);
 	if (r == 0)
 		r = config_check_ends(c, e);
@@ -319,6 +339,7 @@ void config_fini(struct config *c)
 	free(c->console.value);
 	for (unsigned i = 0; i < c->n_vports; i++)
 		free(c->vport[i].where.value);
+	free(c->console_log.value);
 	free(c->vsock.value);
 	free(c->root_dir.value);
 	free(c->file_command);

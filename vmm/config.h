@@ -22,13 +22,15 @@
 #define CONFIG_CONTROL_MAX 4
 #define CONFIG_QUEUES_MAX  16 /* of a disk: VIRTIO_MMIO_QUEUES_MAX */
 #define CONFIG_QUEUES_AUTO 4 /* of a disk, unless asked for */
+#define CONFIG_FAIL_ON_MAX 8
 #define CONFIG_SERIAL_MAX  20 /* bytes: VIRTIO_BLK_ID_BYTES */
 #define CONFIG_ENV_MAX     32
 #define CONFIG_VPORTS_MAX  7 /* VIRTIO_CONSOLE_PORTS_MAX, hvc0 included */
 
 /* What becomes of a write that the host refuses: --disk werror=. */
 enum config_werror {
-	WERROR_ENOSPC, /* the VM stops for want of space, if a control client can let it go on */
+	WERROR_ENOSPC, /* the VM stops for want of space, if a control client can let it go
+	                  on */
 	WERROR_REPORT, /* the guest is told */
 	WERROR_STOP, /* the VM stops */
 };
@@ -115,6 +117,15 @@ struct config_vport {
 	const char *name;
 };
 
+/* --console-log. */
+struct config_console_log {
+	char *value; /* owned: the text that the path points into */
+	const char *path; /* NULL: none */
+	uint64_t max; /* bytes; 0: no bound */
+};
+
+#define CONFIG_FAIL_ON_OOPS "oops" /* stands for a table of patterns */
+
 /* --vsock. */
 struct config_vsock {
 	char *value; /* owned: the text that the path points into */
@@ -149,6 +160,7 @@ struct config {
 	struct config_where console; /* virtio: hvc0 */
 	struct config_vport vport[CONFIG_VPORTS_MAX]; /* in the order the guest sees them */
 	unsigned n_vports;
+	struct config_console_log console_log;
 	struct config_vsock vsock;
 	int kvm_fd; /* inherited; -1: open the device */
 	const char *name; /* NULL: none */
@@ -170,6 +182,10 @@ struct config {
 	const char *log; /* path, or NULL: stderr */
 	enum log_level log_level;
 	uint64_t timeout_ms; /* 0: none */
+	uint64_t idle_timeout_ms; /* 0: none */
+	const char *expect; /* NULL: nothing is expected */
+	const char *fail_on[CONFIG_FAIL_ON_MAX];
+	unsigned n_fail_on;
 	uint64_t grace_ms; /* from the power button to the end; 0: end at once */
 	enum config_on_reboot on_reboot;
 	enum config_on_panic on_panic;

@@ -248,6 +248,22 @@ static json_t *make_vports(const struct config *c, const struct opt *o)
 	return list;
 }
 
+static json_t *make_console_log(const struct config *c, const struct opt *o)
+{
+	const struct config_console_log *log = &c->console_log;
+	json_t *object;
+	char text[OPTIONS_NUMBER_MAX];
+
+	if (!log->path || log->max == 0)
+		return jsontext_new(log->path);
+	options_number(o, log->max, text);
+	object = make_pair("path", jsontext_new(log->path));
+	if (json_object_set_new(object, "max", jsontext_new(text)) == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
 static json_t *make_result(const struct config *c, const struct opt *o)
 {
 	(void)o;
@@ -310,12 +326,26 @@ static json_t *make_escape(const struct config *c, const struct opt *o)
 typedef json_t *config_json_maker(const struct config *c, const struct opt *o);
 
 static config_json_maker *const makers[OPT_N_TYPES] = {
-	[OPT_FLAG] = make_flag,    [OPT_TEXT] = make_text,       [OPT_PATH] = make_text,
-	[OPT_NAME] = make_text,    [OPT_CPU] = make_text,        [OPT_UINT] = make_uint,
-	[OPT_SIZE] = make_size,    [OPT_SECONDS] = make_seconds, [OPT_WORD] = make_word,
-	[OPT_DISK] = make_disks,   [OPT_ROOT] = make_root,       [OPT_WHERE] = make_where,
-	[OPT_VSOCK] = make_vsock,  [OPT_CONTROL] = make_control, [OPT_RESULT] = make_result,
-	[OPT_FD] = make_fd,        [OPT_ESCAPE] = make_escape,   [OPT_NET] = make_nets,
+	[OPT_FLAG] = make_flag,
+	[OPT_TEXT] = make_text,
+	[OPT_PATH] = make_text,
+	[OPT_NAME] = make_text,
+	[OPT_CPU] = make_text,
+	[OPT_UINT] = make_uint,
+	[OPT_SIZE] = make_size,
+	[OPT_SECONDS] = make_seconds,
+	[OPT_WORD] = make_word,
+	[OPT_DISK] = make_disks,
+	[OPT_ROOT] = make_root,
+	[OPT_WHERE] = make_where,
+	[OPT_VSOCK] = make_vsock,
+	[OPT_CONTROL] = make_control,
+	[OPT_RESULT] = make_result,
+	[OPT_ESCAPE] = make_escape,
+	[OPT_NET] = make_nets,
+	[OPT_PATTERN] = make_text,
+	[OPT_CONSOLE_LOG] = make_console_log,
+	[OPT_FD] = make_fd,
 	[OPT_VPORT] = make_vports,
 };
 

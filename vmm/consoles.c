@@ -33,6 +33,15 @@ void consoles_abandon(const struct consoles *cs)
 		chardev_abandon(cs->end[i]);
 }
 
+bool consoles_are_blocked(const struct consoles *cs)
+{
+	bool blocked = false;
+
+	for (unsigned i = 0; i < cs->n; i++)
+		blocked = blocked || chardev_is_blocked(cs->end[i]);
+	return blocked;
+}
+
 bool consoles_drain(struct consoles *cs)
 {
 	cs->undrained = 0;

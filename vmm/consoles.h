@@ -46,6 +46,14 @@ void consoles_resume(const struct consoles *cs);
 void consoles_abandon(const struct consoles *cs);
 
 /**
+ * consoles_are_blocked() - Whether one of them holds output that its reader does not take
+ * @cs: Any
+ *
+ * Context: the loop's thread.
+ */
+bool consoles_are_blocked(const struct consoles *cs) MUST_CHECK;
+
+/**
  * consoles_drain() - Ask each for a word when everything has been written
  * @cs: Any
  *

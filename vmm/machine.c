@@ -19,6 +19,7 @@ static void clear(struct machine *m, const struct config *cfg)
 		.loop = { .epoll_fd = -1, .wake.fd = -1 },
 		.monitor.news.fd = -1,
 		.run = { .ending.asked.fd = -1, .timeout.source.fd = -1, .grace.source.fd = -1 },
+		.witness = { .log.fd = -1, .trace.source.fd = -1, .idle.source.fd = -1 },
 		.vm = { .kvm_fd = -1, .fd = -1 },
 		.chips = { .uart.irq.fd = -1, .power.irq.fd = -1 },
 		.command = { .control.fd = -1, .control_fd = -1 },
@@ -84,6 +85,8 @@ static int create_process(struct machine *m, struct err *e)
 		r = loop_init(&m->loop, e);
 	if (r == 0)
 		r = run_init(m, e);
+	if (r == 0)
+		r = witness_init(m, e);
 	return r == 0 ? monitor_create(m, e) : r;
 }
 
@@ -112,6 +115,8 @@ static int create_chips(struct machine *m, struct err *e)
 		.caretaker = &m->caretaker,
 		.path_index = MACHINE_PATH_SERIAL,
 		.events = run_chardev_events(m),
+		.tap = witness_kernel,
+		.tap_arg = m,
 	};
 	const struct chips_wiring wiring = {
 		.vm = &m->vm,
@@ -196,6 +201,7 @@ void machine_destroy(struct machine *m)
 	vm_destroy(&m->vm);
 	gmem_fini(&m->mem);
 	monitor_destroy(m);
+	witness_fini(m);
 	run_fini(m);
 	loop_fini(&m->loop);
 	connector_finish(&m->connector);

@@ -25,6 +25,7 @@
 #include "vmm/signals.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
+#include "vmm/witness.h"
 
 /* One virtio device, of one of the kinds, and the window through which the guest sees it. */
 struct machine_slot {
@@ -63,6 +64,7 @@ struct machine {
 	struct loop loop; /* main thread */
 	struct run run;
 	struct monitor monitor;
+	struct witness witness;
 	struct vm vm;
 	struct gmem mem;
 	struct bus pio, mmio;

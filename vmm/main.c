@@ -23,8 +23,9 @@ static int64_t clock_ns(clockid_t clock)
  * thread is made, and only then does the guest run.
  */
 static int run_vm(const struct config *cfg, struct signals *signals, struct service *service,
-                  struct result_times *times, struct stop *stop, struct err *e)
+                  struct result_report *report, struct err *e)
 {
+	struct result_times *times = &report->times;
 	struct jail jail;
 	struct machine m;
 	int r = machine_create(&m, cfg, signals, e);
@@ -43,7 +44,8 @@ static int run_vm(const struct config *cfg, struct signals *signals, struct serv
 		r = jail_close(&jail, e);
 	if (r == 0) {
 		times->guest_start_ns = clock_ns(CLOCK_MONOTONIC) - times->begin_ns;
-		r = machine_run(&m, stop, e);
+		r = machine_run(&m, &report->stop, e);
+		witness_report(&m, &report->stop, report);
 		service_end(service);
 		command_times(&m.command, times);
 	}
@@ -92,31 +94,32 @@ static int open_outputs(const struct config *cfg, int r, struct result *result, 
 }
 
 /* Whatever happened is told here, and only here: a line, the result file, the status. */
-static struct stop conclude(struct result *result, int r, struct stop stop,
-                            const struct result_times *times, struct err *e)
+static struct stop conclude(struct result *result, int r, struct result_report *report,
+                            struct err *e)
 {
 	struct err also = { 0 };
 
 	if (r < 0)
-		stop = (struct stop){ .reason = STOP_ERROR, .status = STATUS_ERROR };
-	if (stop.reason == STOP_ERROR)
+		report->stop = (struct stop){ .reason = STOP_ERROR, .status = STATUS_ERROR };
+	if (report->stop.reason == STOP_ERROR) {
+		report->message = e->msg;
 		log_error("%s", e->msg);
-	if (result_write(result, &stop, stop.reason == STOP_ERROR ? e->msg : NULL, times, &also) <
-	    0) {
-		stop = (struct stop){ .reason = STOP_ERROR, .status = STATUS_ERROR };
+	}
+	if (result_write(result, report, &also) < 0) {
+		report->stop = (struct stop){ .reason = STOP_ERROR, .status = STATUS_ERROR };
 		log_error("%s", also.msg);
 	}
-	return stop;
+	return report->stop;
 }
 
 int main(int argc, char **argv)
 {
-	struct result_times times = {
-		.begin_ns = clock_ns(CLOCK_MONOTONIC),
-		.start_ns = clock_ns(CLOCK_REALTIME),
+	struct result_report report = {
+		.times.begin_ns = clock_ns(CLOCK_MONOTONIC),
+		.times.start_ns = clock_ns(CLOCK_REALTIME),
 	};
 	struct config cfg;
-	struct result result = { .fd = -1 };
+	struct result result = { .fd = -1, .status_fd = -1 };
 	struct signals signals = { .source.fd = -1 };
 	struct service service;
 	struct stop stop = { 0 };
@@ -127,7 +130,7 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = signals_init(&signals, &e);
 	if (r < 0)
-		return conclude(&result, r, stop, &times, &e).status;
+		return conclude(&result, r, &report, &e).status;
 	r = cli_parse(&cfg, argc, argv, &e);
 	shed(&cfg, &signals);
 	if (r == 0 && !cfg.check_host)
@@ -138,11 +141,11 @@ int main(int argc, char **argv)
 	if (r == 0 && cfg.check_host)
 		r = check_host_run(stdout, &e);
 	else if (r == 0)
-		r = run_vm(&cfg, &signals, &service, &times, &stop, &e);
+		r = run_vm(&cfg, &signals, &service, &report, &e);
 	if (r > 0) /* no VM was asked for, and what was has been done */
 		stop.status = r == CHECK_HOST_UNFIT ? r : status;
 	else
-		stop = conclude(&result, r, stop, &times, &e);
+		stop = conclude(&result, r, &report, &e);
 	config_fini(&cfg);
 	if (stop.reason == STOP_SIGNAL)
 		signals_die(&signals, stop.signal);

@@ -364,10 +364,12 @@ static const struct {
 	const char *name;
 	bool guest;
 } reasons[] = {
-	[STOP_NONE] = { "none", false },          [STOP_POWEROFF] = { "guest-shutdown", true },
-	[STOP_REBOOT] = { "guest-reset", true },  [STOP_PANIC] = { "guest-panic", true },
-	[STOP_EXIT] = { "guest-shutdown", true }, [STOP_TIMEOUT] = { "host-signal", false },
-	[STOP_SIGNAL] = { "host-signal", false }, [STOP_QUIT] = { "host-qmp-quit", false },
+	[STOP_NONE] = { "none", false },           [STOP_POWEROFF] = { "guest-shutdown", true },
+	[STOP_REBOOT] = { "guest-reset", true },   [STOP_PANIC] = { "guest-panic", true },
+	[STOP_EXIT] = { "guest-shutdown", true },  [STOP_TIMEOUT] = { "host-signal", false },
+	[STOP_IDLE] = { "host-signal", false },    [STOP_EXPECT] = { "host-signal", false },
+	[STOP_FAIL_ON] = { "host-signal", false }, [STOP_NO_MATCH] = { "guest-shutdown", true },
+	[STOP_SIGNAL] = { "host-signal", false },  [STOP_QUIT] = { "host-qmp-quit", false },
 	[STOP_ERROR] = { "host-error", false },
 };
 
@@ -378,7 +380,7 @@ void monitor_ended(struct machine *m)
 	struct monitor *mon = &m->monitor;
 	enum stop_reason why = ending_get(&m->run.ending).reason;
 
-	if (why == STOP_REBOOT && m->chips.panic_watch.panicked)
+	if (why == STOP_REBOOT && m->witness.panic_watch.panicked)
 		why = STOP_PANIC;
 	mon->state = MONITOR_ENDED;
 	if (why == STOP_PANIC && !m->run.panicked)

@@ -335,6 +335,21 @@ const struct opt options[] = {
 	          "writes wait. When the guest closes the port, the client or the reader of a "
 	          "pipe sees the end of the file. A reader that goes away does not end the VM. "
 	          "There can be 7 ports, --console counting as one.") },
+	{ .name = "console-log",
+	  .type = OPT_CONSOLE_LOG,
+	  .group = GROUP_CONSOLE,
+	  .field = AT(console_log),
+	  .min = 128 * KiB,
+	  .max = 16 * TiB,
+	  .arg = "FILE[,max=SIZE]",
+	  .help = "keep a copy of what the kernel's console shows",
+	  .more = MORE(
+	          "That is the serial port, or hvc0 where there is none; what becomes of it "
+	          "otherwise makes no difference. The copy replaces the contents of the file. "
+	          "With 'max' the file never becomes larger: when it is full, the first half "
+	          "stays, what is behind it goes but for the last 32 KiB, and a line in brackets "
+	          "says how many bytes are missing; so it has the boot and the last words in it "
+	          "whenever it is read. A disk that is full does not end the VM.") },
 	{ .name = "escape",
 	  .type = OPT_ESCAPE,
 	  .group = GROUP_CONSOLE,
@@ -389,6 +404,46 @@ const struct opt options[] = {
 	  .max = 365 * DAY,
 	  .arg = "SEC",
 	  .help = "end the VM after this long, with status 124" },
+	{ .name = "idle-timeout",
+	  .type = OPT_SECONDS,
+	  .group = GROUP_RUN,
+	  .field = AT(idle_timeout_ms),
+	  .min = 1,
+	  .max = 365 * DAY,
+	  .arg = "SEC",
+	  .help = "end the VM with status 124 when no console has shown anything for so long",
+	  .more = MORE("Time in which a client has stopped the VM, or the reader of a console is "
+	               "too slow, does not count.") },
+	{ .name = "expect",
+	  .type = OPT_PATTERN,
+	  .group = GROUP_RUN,
+	  .field = AT(expect),
+	  .arg = "RE",
+	  .help = "end the VM with status 0 as soon as the kernel's console shows this; with "
+	          "status "
+	          "1 if it ends well without",
+	  .more = MORE(
+	          "An extended regular expression as for 'grep -E', with brackets, groups, "
+	          "alternatives and repetitions, but no back-references; it is looked for in each "
+	          "line, without escape sequences and control characters, while the line comes. A "
+	          "VM that does not end well keeps its status.") },
+	{ .name = "fail-on",
+	  .type = OPT_PATTERN,
+	  .group = GROUP_RUN,
+	  .field = AT(fail_on),
+	  .count = AT(n_fail_on),
+	  .repeat = CONFIG_FAIL_ON_MAX,
+	  .arg = "RE|oops",
+	  .help = "end the VM with status 1 some seconds after the kernel's console has shown "
+	          "this; "
+	          "oops: any complaint of a kernel",
+	  .more = MORE(
+	          "RE as for --expect; what the console shows first decides. The VM goes on for "
+	          "3 seconds, so that a trace is complete. The word 'oops' stands for what "
+	          "a Linux kernel prints when something is wrong with itself: oops, BUG, WARNING, "
+	          "panic, general protection fault and other traps, lockdep, KASAN, KCSAN, KFENCE, "
+	          "UBSAN, stalls of RCU, hung tasks, lockups, leaks. A VM that panics meanwhile "
+	          "ends with 255.") },
 	{ .name = "grace",
 	  .type = OPT_SECONDS,
 	  .group = GROUP_RUN,
@@ -435,12 +490,14 @@ const struct opt options[] = {
 	          "The file is emptied at the start and holds nothing or the whole object, so that "
 	          "an "
 	          "old result is never taken for a new one. Its members are 'reason' (poweroff, "
-	          "reboot, panic, exit, timeout, signal, quit or error), 'status' (the exit "
-	          "status), "
+	          "reboot, panic, exit, timeout, idle, expect, fail-on, no-match, signal, quit or "
+	          "error), 'status' (the exit status), "
 	          "'signal' (its number, if one ended the VM), 'message' (in one line, if "
 	          "something "
-	          "failed) and 'times': 'start' (UTC), and 'guest_start_us' and 'end_us' in "
-	          "microseconds since then.") },
+	          "failed), 'match' (the 'pattern' of --expect or --fail-on and the 'line'), "
+	          "'peak_memory_kib' (of the process, the guest's RAM included) and 'times': "
+	          "'start' (UTC), and in microseconds since then 'guest_start_us', "
+	          "'first_output_us' (of the kernel's console) and 'end_us'.") },
 	{ .name = "log",
 	  .type = OPT_PATH,
 	  .group = GROUP_RUN,
@@ -632,7 +689,7 @@ static void number_seconds(uint64_t ms, char ret[OPTIONS_NUMBER_MAX])
 
 void options_number(const struct opt *o, uint64_t value, char ret[OPTIONS_NUMBER_MAX])
 {
-	if (o->type == OPT_SIZE)
+	if (o->type == OPT_SIZE || o->type == OPT_CONSOLE_LOG)
 		number_size(value, ret);
 	else if (o->type == OPT_SECONDS)
 		number_seconds(value, ret);

@@ -24,6 +24,8 @@ enum opt_type {
 	OPT_NET, /* struct config_net, added after the others */
 	OPT_WHERE, /* struct config_where */
 	OPT_VPORT, /* struct config_vport, added after the others */
+	OPT_CONSOLE_LOG, /* struct config_console_log */
+	OPT_PATTERN, /* const char *; an extended regular expression */
 	OPT_VSOCK, /* struct config_vsock */
 	OPT_CONTROL, /* struct config_control */
 	OPT_RESULT, /* config.result and config.result_fd */
@@ -102,7 +104,7 @@ bool options_is_number(const struct opt *o);
 
 /**
  * options_number() - Write a number as it may stand on the command line
- * @o:     Row of a number
+ * @o:     Row of a number, or of --console-log
  * @value: In the unit of the field
  * @ret:   Text, e.g. "64", "256M", "0.5"
  *

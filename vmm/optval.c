@@ -7,6 +7,7 @@
 #include "vmm/optfd.h"
 #include "vmm/optlist.h"
 #include "vmm/optnet.h"
+#include "vmm/patterns.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -236,6 +237,71 @@ static int parse_where(struct config_where *w, char *text, const char *value, st
 	return 0;
 }
 
+enum { LOG_PATH, LOG_MAX, LOG_N_KEYS };
+
+static const struct optlist_key log_keys[] = {
+	[LOG_PATH] = { .name = "path", .takes = OPTLIST_VALUE },
+	[LOG_MAX] = { .name = "max", .takes = OPTLIST_VALUE },
+};
+
+static int parse_log_max(const struct opt *o, const char *value, uint64_t *ret, struct err *e)
+{
+	char least[OPTIONS_NUMBER_MAX], most[OPTIONS_NUMBER_MAX];
+	uint64_t n;
+
+	options_number(o, o->min, least);
+	options_number(o, o->max, most);
+	if (num_parse_size(value, MiB, &n) < 0 || n < o->min || n > o->max)
+		return err_set(e, ERANGE, "max=" SHOWN " is not a size from %s to %s", value, least,
+		               most);
+	*ret = n;
+	return 0;
+}
+
+/* Take PATH[,max=SIZE] apart; @l->value is the text, cut in place. */
+static int parse_console_log(const struct opt *o, struct config_console_log *l, struct err *e)
+{
+	unsigned seen = 1U << LOG_PATH;
+	char *rest = l->value, *item;
+
+	l->path = optlist_next(&rest);
+	while ((item = optlist_next(&rest))) {
+		const char *value = NULL;
+		int k = optlist_find(log_keys, LOG_N_KEYS, &seen, item, &value, e);
+
+		if (k == LOG_MAX)
+			k = parse_log_max(o, value, &l->max, e);
+		if (k < 0)
+			return k;
+	}
+	return *l->path ? 0 : err_set(e, EINVAL, "the file name is empty");
+}
+
+static int set_console_log(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	struct config_console_log l = { .value = strdup(value) };
+	int r = l.value ? parse_console_log(o, &l, e)
+	                : err_set(e, ENOMEM, "no memory for its value");
+
+	if (r < 0) {
+		free(l.value);
+		return r;
+	}
+	free(c->console_log.value);
+	c->console_log = l;
+	return 0;
+}
+
+/* Compiled once more where it is used: here only to find what is wrong with it. */
+static int set_pattern(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	struct patterns *p = calloc(1, sizeof(*p));
+	int r = p ? patterns_add(p, value, e) : err_set(e, ENOMEM, "no memory for its value");
+
+	free(p);
+	return r < 0 ? r : set_text(c, o, value, e);
+}
+
 enum { VSOCK_CID, VSOCK_SOCKET, VSOCK_N_KEYS };
 
 static const struct optlist_key vsock_keys[] = {
@@ -398,12 +464,26 @@ static int set_escape(struct config *c, const struct opt *o, const char *value, 
 typedef int optval_setter(struct config *c, const struct opt *o, const char *value, struct err *e);
 
 static optval_setter *const setters[OPT_N_TYPES] = {
-	[OPT_FLAG] = set_flag,   [OPT_TEXT] = set_text,       [OPT_PATH] = set_path,
-	[OPT_NAME] = set_name,   [OPT_CPU] = set_cpu,         [OPT_UINT] = set_number,
-	[OPT_SIZE] = set_number, [OPT_SECONDS] = set_number,  [OPT_WORD] = set_word,
-	[OPT_DISK] = set_disk,   [OPT_ROOT] = set_disk,       [OPT_WHERE] = set_where,
-	[OPT_VSOCK] = set_vsock, [OPT_CONTROL] = set_control, [OPT_RESULT] = set_result,
-	[OPT_FD] = set_fd,       [OPT_ESCAPE] = set_escape,   [OPT_NET] = set_net,
+	[OPT_FLAG] = set_flag,
+	[OPT_TEXT] = set_text,
+	[OPT_PATH] = set_path,
+	[OPT_NAME] = set_name,
+	[OPT_CPU] = set_cpu,
+	[OPT_UINT] = set_number,
+	[OPT_SIZE] = set_number,
+	[OPT_SECONDS] = set_number,
+	[OPT_WORD] = set_word,
+	[OPT_DISK] = set_disk,
+	[OPT_ROOT] = set_disk,
+	[OPT_WHERE] = set_where,
+	[OPT_VSOCK] = set_vsock,
+	[OPT_CONTROL] = set_control,
+	[OPT_RESULT] = set_result,
+	[OPT_ESCAPE] = set_escape,
+	[OPT_NET] = set_net,
+	[OPT_PATTERN] = set_pattern,
+	[OPT_CONSOLE_LOG] = set_console_log,
+	[OPT_FD] = set_fd,
 	[OPT_VPORT] = set_vport,
 };
 

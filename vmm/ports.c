@@ -19,14 +19,6 @@ int ports_add(struct machine *m, const char *name, struct chardev *host, struct 
 	return 0;
 }
 
-/* Without a serial port the kernel's last words come by here. */
-static void on_console_output(void *arg, const uint8_t *buf, size_t len)
-{
-	struct machine *m = arg;
-
-	panic_watch_feed(&m->chips.panic_watch, buf, len);
-}
-
 /* A reader that has gone is what the guest is told, as at a socket. */
 static void on_port_failed(void *arg, int r)
 {
@@ -45,6 +37,7 @@ static int open_one(struct machine *m, const char *name, struct chardev_setup *s
 	setup->caretaker = &m->caretaker;
 	setup->port = name != NULL;
 	setup->events = run_chardev_events(m);
+	setup->tap_arg = m;
 	if (name)
 		setup->events.output_failed = on_port_failed;
 	r = chardev_open(host, setup, e);
@@ -69,14 +62,15 @@ int ports_open(struct machine *m, struct err *e)
 		             &(struct chardev_setup){
 		                     .where = &cfg->console,
 		                     .path_index = MACHINE_PATH_CONSOLE,
-		                     .tap = m->chips.has_serial ? NULL : on_console_output,
-		                     .tap_arg = m,
+		                     /* Without a serial port it is the kernel's console. */
+		                     .tap = m->chips.has_serial ? witness_other : witness_kernel,
 		             },
 		             e);
 	for (unsigned i = 0; i < cfg->n_vports && r == 0; i++)
 		r = open_one(m, cfg->vport[i].name,
 		             &(struct chardev_setup){
 		                     .where = &cfg->vport[i].where,
+		                     .tap = witness_other,
 		                     .path_index = MACHINE_PATH_VPORT + i,
 		             },
 		             e);

@@ -83,6 +83,7 @@ bool reset_parked(struct machine *m, bool *ret_done)
 	case RESET_PARKING:
 		m->reset.step = RESET_WORKING;
 		slots_reset(m);
+		m->witness.panic_watch = (struct panic_watch){ 0 };
 		chips_reset(&m->chips);
 		vcpus_reset(&m->vcpus);
 		return true;

@@ -37,21 +37,23 @@ static void prepare(void)
 
 int result_open(struct result *r, const char *path, int fd, struct err *e)
 {
-	int ret;
+	int ret = 0;
 
-	*r = (struct result){ .fd = -1, .path = path };
-	if (path || fd >= 0)
-		prepare();
-	if (path) {
-		r->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-		return r->fd < 0 ? err_errno(e, errno, "cannot open the result file '%.120s'", path)
-		                 : 0;
-	}
-	if (fd < 0)
+	*r = (struct result){ .fd = -1, .status_fd = -1, .path = path };
+	if (!path && fd < 0)
 		return 0;
-	ret = check_fd(fd, e);
-	if (ret == 0)
+	if (path) {
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+		if (fd < 0)
+			return err_errno(e, errno, "cannot open the result file '%.120s'", path);
+	} else {
+		ret = check_fd(fd, e);
+	}
+	if (ret == 0) {
 		r->fd = fd;
+		prepare();
+		r->status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	}
 	return ret;
 }
 
@@ -88,6 +90,9 @@ static json_t *make_times(const struct result_times *t)
 	if (t->guest_start_ns)
 		r |= json_object_set_new(times, "guest_start_us",
 		                         json_integer(t->guest_start_ns / NS_PER_US));
+	if (t->first_output_ns)
+		r |= json_object_set_new(times, "first_output_us",
+		                         json_integer(t->first_output_ns / NS_PER_US));
 	r |= json_object_set_new(times, "end_us", json_integer(t->end_ns / NS_PER_US));
 	for (unsigned i = 0; i < ARRAY_SIZE(command); i++)
 		if (command[i].ns)
@@ -99,17 +104,48 @@ static json_t *make_times(const struct result_times *t)
 	return NULL;
 }
 
-static json_t *make_object(const struct stop *s, const char *message, const struct result_times *t)
+static json_t *make_match(const struct result_report *report)
 {
+	json_t *match = json_object();
+	int r = json_object_set_new(match, "pattern", jsontext_new(report->pattern));
+
+	r |= json_object_set_new(match, "line", jsontext_new(report->line));
+	if (r == 0)
+		return match;
+	json_decref(match);
+	return NULL;
+}
+
+/* The most memory that the process has had, in KiB; 0 if nobody says. */
+static unsigned long peak_memory(int status_fd)
+{
+	static const char key[] = "VmHWM:";
+	char text[4096];
+	ssize_t n = status_fd >= 0 ? read(status_fd, text, sizeof(text) - 1) : 0;
+	const char *at;
+
+	text[n > 0 ? n : 0] = '\0';
+	at = strstr(text, key);
+	return at ? strtoul(at + sizeof(key) - 1, NULL, 10) : 0;
+}
+
+static json_t *make_object(const struct result_report *report, unsigned long peak_kib)
+{
+	const struct stop *s = &report->stop;
 	json_t *object = json_object();
 	int r = json_object_set_new(object, "reason", jsontext_new(stop_reason_names[s->reason]));
 
 	r |= json_object_set_new(object, "status", json_integer(s->status));
 	if (s->reason == STOP_SIGNAL)
 		r |= json_object_set_new(object, "signal", json_integer(s->signal));
-	if (message)
-		r |= json_object_set_new(object, "message", jsontext_new(message));
-	r |= json_object_set_new(object, "times", make_times(t));
+	if (report->message)
+		r |= json_object_set_new(object, "message", jsontext_new(report->message));
+	if (report->pattern)
+		r |= json_object_set_new(object, "match", make_match(report));
+	if (peak_kib)
+		r |= json_object_set_new(object, "peak_memory_kib",
+		                         json_integer((json_int_t)peak_kib));
+	r |= json_object_set_new(object, "times", make_times(&report->times));
 	if (r == 0)
 		return object;
 	json_decref(object);
@@ -117,9 +153,9 @@ static json_t *make_object(const struct stop *s, const char *message, const stru
 }
 
 /* The whole line, with its newline, or NULL without memory. */
-static char *make_line(const struct stop *s, const char *message, const struct result_times *t)
+static char *make_line(const struct result_report *report, unsigned long peak_kib)
 {
-	json_t *object = make_object(s, message, t);
+	json_t *object = make_object(report, peak_kib);
 	CLEANUP_FREE char *text = json_dumps(object, 0);
 	char *line = NULL;
 
@@ -173,15 +209,15 @@ static int write_failed(const char *path, int fd, int code, struct err *e)
 	return err_errno(e, code, "cannot write the result to 'fd=%d'", fd);
 }
 
-int result_write(struct result *r, const struct stop *s, const char *message,
-                 const struct result_times *t, struct err *e)
+int result_write(struct result *r, const struct result_report *report, struct err *e)
 {
 	CLEANUP_FREE char *line = NULL;
 	int ret, closed, fd = fd_take(&r->fd);
 
 	if (fd < 0)
 		return 0;
-	line = make_line(s, message, t);
+	line = make_line(report, peak_memory(r->status_fd));
+	fd_close(&r->status_fd);
 	ret = line ? write_all(fd, line, strlen(line)) : -ENOMEM;
 	if (ret < 0 && r->path)
 		take_back(fd);
@@ -194,4 +230,5 @@ int result_write(struct result *r, const struct stop *s, const char *message,
 void result_fini(struct result *r)
 {
 	fd_close(&r->fd);
+	fd_close(&r->status_fd);
 }

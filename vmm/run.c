@@ -135,7 +135,7 @@ static void on_reset_asked(void *arg)
 {
 	struct machine *m = arg;
 
-	if (m->chips.panic_watch.panicked)
+	if (m->witness.panic_watch.panicked)
 		ending_request(&m->run.ending,
 		               (struct stop){ .reason = STOP_PANIC, .status = STATUS_PANIC });
 	else if (m->cfg->on_reboot == ON_REBOOT_RESET)
@@ -261,7 +261,7 @@ static struct stop judge(struct machine *m)
 			.status = 128 + SIGPIPE,
 			.signal = SIGPIPE,
 		};
-	else if (stop.reason == STOP_REBOOT && m->chips.panic_watch.panicked)
+	else if (stop.reason == STOP_REBOOT && m->witness.panic_watch.panicked)
 		stop = (struct stop){ .reason = STOP_PANIC, .status = STATUS_PANIC };
 	return stop;
 }
@@ -278,6 +278,7 @@ int machine_run(struct machine *m, struct stop *ret, struct err *e)
 	if (r == 0) {
 		loop_expect(&m->loop);
 		consoles_start(&m->consoles);
+		witness_start(m);
 		if (m->cfg->timeout_ms > 0)
 			timer_arm_ms(&m->run.timeout, m->cfg->timeout_ms);
 		if (m->cfg->n_disks > 0)
@@ -295,5 +296,6 @@ int machine_run(struct machine *m, struct stop *ret, struct err *e)
 		*ret = (struct stop){ .reason = STOP_ERROR, .status = STATUS_ERROR };
 	else
 		command_judge(&m->command, ret, e);
+	*ret = witness_judge(m, *ret);
 	return r;
 }

@@ -14,6 +14,10 @@ enum stop_reason {
 	STOP_PANIC, /* guest panic, triple fault, emulation failure */
 	STOP_EXIT, /* a byte written to the exit port */
 	STOP_TIMEOUT,
+	STOP_IDLE, /* nothing on the consoles for --idle-timeout */
+	STOP_EXPECT, /* --expect has matched */
+	STOP_FAIL_ON, /* --fail-on has matched */
+	STOP_NO_MATCH, /* a good end, but --expect has never matched */
 	STOP_SIGNAL,
 	STOP_QUIT, /* a client of the control socket wanted it */
 	STOP_ERROR, /* vmm, its configuration or KVM failed */
@@ -22,6 +26,7 @@ enum stop_reason {
 
 /* Exit statuses of the process: README and the man page list them. */
 enum {
+	STATUS_FAILED = 1, /* by --fail-on, or for lack of what --expect wants */
 	STATUS_TIMEOUT = 124,
 	STATUS_ERROR = 125,
 	STATUS_PANIC = 255,

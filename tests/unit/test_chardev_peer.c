@@ -33,6 +33,14 @@ START_TEST(late_client_is_shown_what_it_missed)
 }
 END_TEST
 
+START_TEST(abandoned_output_is_shown_to_the_tap)
+{
+	ck_assert_uint_eq(chardev_offer(&c, (const uint8_t *)"unread", 6), 6);
+	chardev_abandon(&c);
+	ck_assert_uint_eq(n_tapped, 6);
+}
+END_TEST
+
 /* Much more than the queue holds, and nobody to read it: the guest is not held up. */
 START_TEST(late_client_is_shown_the_last_64_kib)
 {
@@ -391,6 +399,7 @@ static void add_client_tests(TCase *t)
 	tcase_add_checked_fixture(t, set_up_socket, tear_down);
 	tcase_add_test(t, client_talks_both_ways);
 	tcase_add_test(t, late_client_is_shown_what_it_missed);
+	tcase_add_test(t, abandoned_output_is_shown_to_the_tap);
 	tcase_add_test(t, late_client_is_shown_the_last_64_kib);
 	tcase_add_test(t, slow_client_loses_nothing);
 	tcase_add_test(t, client_that_leaves_makes_way_for_the_next);

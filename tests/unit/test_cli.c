@@ -59,6 +59,8 @@ static const char *const sample[OPT_N_TYPES] = {
 	[OPT_VSOCK] = "cid=3,socket=s",
 	[OPT_FD] = "fd=9",
 	[OPT_NET] = "passt",
+	[OPT_PATTERN] = "a|b",
+	[OPT_CONSOLE_LOG] = "log,max=1M",
 	[OPT_VPORT] = "p0=file=/dev/null",
 };
 
@@ -322,6 +324,12 @@ static const struct {
 	{ { "-m", "32769K" }, EINVAL, "whole pages" },
 	{ { "--name", "a/b" }, EINVAL, "'a/b'" },
 	{ { "--name", "" }, ERANGE, "option '--name'" },
+	{ { "--expect", "a(" }, EINVAL, "option '--expect': 'a(' is no pattern" },
+	{ { "--fail-on", "" }, EINVAL, "option '--fail-on': '' matches any line" },
+	{ { "--console-log", "" }, EINVAL, "option '--console-log': the file name is empty" },
+	{ { "--console-log", "c,max=1K" }, ERANGE, "max='1K' is not a size from 128K to 16T" },
+	{ { "--console-log", "c,size=1M" }, EINVAL, "option '--console-log': " },
+	{ { "--console-log", "c,max=1M,max=2M" }, EINVAL, "'max'" },
 	{ { "--cpu", "qemu64" }, EINVAL, "'qemu64'" },
 	{ { "--cpu", "hostile" }, EINVAL, "'hostile'" },
 	{ { "--cpu", "host,avx" }, EINVAL, "'avx'" },
@@ -677,8 +685,9 @@ START_TEST(parse_dry_run_prints_the_configuration)
 
 	stdout_to(dup(fileno(out)));
 	ck_assert_int_eq(PARSE("-k", "k\xff", "-d", "d,serial=S", "-m", "1G", "--timeout=0.25",
-	                       "--result", "fd=3", "--port", "a=fd=4", "--dry-run", "--env", "A=b",
-	                       "-T", "--", "sh", "-c"),
+	                       "--result", "fd=3", "--expect", "e", "--fail-on", "oops",
+	                       "--console-log", "c,max=1M", "--port", "a=fd=4", "--dry-run",
+	                       "--env", "A=b", "-T", "--", "sh", "-c"),
 	                 1);
 	rewind(out);
 	all = json_loadf(out, 0, NULL);
@@ -686,7 +695,8 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	                 "s:n, s:n, s:s, s:n, s:b, s:n}], s:[], "
 	                 "s:i, s:s, s:s, s:n, s:s, "
 	                 "s:s, s:f, s:i, s:s, s:s, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n, "
-	                 "s:[{s:{s:i}}], s:[s], s:n, s:n, s:b, s:b, s:n, s:[s, s], s:n}",
+	                 "s:[{s:{s:i}}], s:s, s:[s], s:{s:s, s:s}, s:n, "
+	                 "s:[s], s:n, s:n, s:b, s:b, s:n, s:[s, s], s:n}",
 	                 "pidfile", "daemonize", 0, "exit-with-parent", 0, "control", "paused", 0,
 	                 "kernel", "k\xef\xbf\xbd", "initrd", "append", "no-default-cmdline", 0,
 	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "werror",
@@ -694,8 +704,10 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	                 "1G", "cpu", "host", "name", "serial", "stderr", "escape", "^a", "timeout",
 	                 0.25, "grace", 30, "on-reboot", "exit", "on-panic", "exit", "result", "fd",
 	                 3, "log", "log-level", "warn", "jail", "on", "user", "console", "none",
-	                 "vsock", "port", "a", "fd", 4, "env", "A=b", "cwd", "guest-user",
-	                 "terminal", 0, "no-terminal", 1, "kvm", "command", "sh", "-c", "modules");
+	                 "vsock", "port", "a", "fd", 4, "expect", "e", "fail-on", "oops",
+	                 "console-log", "path", "c", "max", "1M", "idle-timeout", "env", "A=b",
+	                 "cwd", "guest-user", "terminal", 0, "no-terminal", 1, "kvm", "command",
+	                 "sh", "-c", "modules");
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(all, want));
 	json_decref(all);
