@@ -8,4 +8,5 @@ tier_unit() {
 		meson test -C build-asan --no-rebuild --suite unit --print-errorlogs >"$work/unit.log" 2>&1 ||
 		grep -v '^ *[0-9]*/[0-9]* .* OK ' "$work/unit.log"
 	run_tap "$here/test.d/unit-results" build-asan/meson-logs/testlog.json
+	run_tap tests/smoke/run
 }
