@@ -1,0 +1,11 @@
+#!/bin/sh
+# Usage: parallel.sh FILE [PARALLEL-OPTION...]
+# Hands the cases of vmm-smoke to GNU parallel, which can use other machines too (--sshlogin). The status is
+# the number of cases that did not pass, at most 101.
+set -eu
+file=$1
+shift
+smoke=${SMOKE:-vmm-smoke}
+"$smoke" "$file" --list |
+	parallel --will-cite "$@" "$smoke" "$file" --only '{}' --quiet --out 'smoke-results/{}' \
+		--junit 'smoke-results/{}/junit.xml'
