@@ -35,6 +35,8 @@ static const uint8_t kinds[OPT_N_TYPES] = {
 	[OPT_RESULT] = TEXT | OBJECT,
 	[OPT_FD] = TEXT | OBJECT,
 	[OPT_ESCAPE] = TEXT,
+	[OPT_PATTERN] = TEXT,
+	[OPT_CONSOLE_LOG] = TEXT | OBJECT,
 	[OPT_VPORT] = TEXT | OBJECT,
 };
 

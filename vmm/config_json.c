@@ -254,11 +254,11 @@ static json_t *make_console_log(const struct config *c, const struct opt *o)
 	json_t *object;
 	char text[OPTIONS_NUMBER_MAX];
 
-	if (!log->path || log->max == 0)
-		return jsontext_new(log->path);
+	if (!log->path)
+		return json_null();
 	options_number(o, log->max, text);
 	object = make_pair("path", jsontext_new(log->path));
-	if (json_object_set_new(object, "max", jsontext_new(text)) == 0)
+	if (log->max == 0 || json_object_set_new(object, "max", jsontext_new(text)) == 0)
 		return object;
 	json_decref(object);
 	return NULL;

@@ -14,7 +14,7 @@ const struct help_row help_statuses[] = {
 	{ "0-255", "the command's own, or 128+n if signal n ended it in the guest" },
 	{ "0-255", "the byte that the guest wrote to the exit port 0xf4" },
 	{ "0", "--expect was shown" },
-	{ "1", "--fail-on was shown, or the VM ended well and --expect was not" },
+	{ "1", "--fail-on was shown, or --expect was not" },
 	{ "124", "the VM was ended by --timeout or --idle-timeout" },
 	{ "125", "failure of vmm, its configuration or KVM; a message says why" },
 	{ "126", "the command could not be executed in the guest" },

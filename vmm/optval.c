@@ -261,20 +261,25 @@ static int parse_log_max(const struct opt *o, const char *value, uint64_t *ret, 
 /* Take PATH[,max=SIZE] apart; @l->value is the text, cut in place. */
 static int parse_console_log(const struct opt *o, struct config_console_log *l, struct err *e)
 {
-	unsigned seen = 1U << LOG_PATH;
+	unsigned seen = 0;
 	char *rest = l->value, *item;
 
-	l->path = optlist_next(&rest);
+	if (strncmp(l->value, "path=", 5) != 0) {
+		l->path = optlist_next(&rest);
+		seen = 1U << LOG_PATH;
+	}
 	while ((item = optlist_next(&rest))) {
 		const char *value = NULL;
 		int k = optlist_find(log_keys, LOG_N_KEYS, &seen, item, &value, e);
 
+		if (k == LOG_PATH)
+			l->path = value;
 		if (k == LOG_MAX)
 			k = parse_log_max(o, value, &l->max, e);
 		if (k < 0)
 			return k;
 	}
-	return *l->path ? 0 : err_set(e, EINVAL, "the file name is empty");
+	return l->path && *l->path ? 0 : err_set(e, EINVAL, "the file name is empty");
 }
 
 static int set_console_log(struct config *c, const struct opt *o, const char *value, struct err *e)
