@@ -205,7 +205,7 @@ static int send_rest(struct net_stream *s, const struct iovec *v, unsigned n)
 /* A frame that was cut off by a reset goes on as zeroes, since its length has been sent. */
 static int send_zeroes(struct net_stream *s)
 {
-	static const uint8_t zero[SCRAP];
+	const uint8_t zero[SCRAP] = { 0 };
 	int r = 0;
 
 	while (s->out_done < s->out_len && r == 0) {

@@ -60,12 +60,12 @@ case_control_powerdown() {
 lab_case control_stop_and_cont_under_load limit=300
 case_control_stop_and_cont_under_load() {
 	truncate -s 16M "$work/b"
-	start_stock --cpus 2 --disk "$LAB_FIO,ro,serial=FIO" --disk "$work/b,serial=TEST" \
-		--control "$work/qmp" --append "$(run_word "$fio_prelude
-		echo READY
-		$fio_verify
-		sleep 1; dmesg | grep -iE 'lockup|stall|I/O error' | head -n 3
-		set -- \$(cat /proc/uptime); echo UP \${1%.*}")"
+	# shellcheck disable=SC2016  # for the shell of the guest
+	start_fio 'echo READY
+		verify TEST
+		sleep 1; dmesg | grep -iE "lockup|stall|I/O error" | head -n 3
+		set -- $(cat /proc/uptime); echo UP ${1%.*}' \
+		--cpus 2 --disk "$work/b,serial=TEST" --control "$work/qmp"
 	await READY 120
 	local begin=$SECONDS
 	"$vmmctl" "$work/qmp" stop
@@ -75,7 +75,7 @@ case_control_stop_and_cont_under_load() {
 	await UP 180
 	vmm_wait
 	expect_end 0 exit
-	expect_line VERIFIED
+	expect_line "TEST verified"
 	expect_no_text 'lockup|stall|I/O error'
 	[[ $(console | sed -n 's/^UP //p') -ge $((SECONDS - begin - 3)) ]] || fail "the guest's clock stood still"
 }
