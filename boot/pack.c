@@ -114,12 +114,13 @@ static int find_link(struct pack *p, const struct stat *st, struct cpio_meta *m,
 		return err_errno(e, ENOMEM, "cannot pack '%s'", shown(p->root));
 	*mine = (struct link){ .dev = st->st_dev, .of = st->st_ino };
 	found = tsearch(mine, &p->links, compare_links);
-	if (!found || *found != mine)
+	if (!found) {
 		free(mine);
-	if (!found)
 		return err_errno(e, ENOMEM, "cannot pack '%s'", shown(p->root));
+	}
 	m->nlink = (uint32_t)st->st_nlink;
 	if (*found != mine) {
+		free(mine);
 		m->ino = (*found)->ino;
 		return 1;
 	}
@@ -231,11 +232,8 @@ static int pack_subdir(struct pack *p, int *fd, const struct stat *st, struct er
 static int open_entry(struct pack *p, int dir, const struct dirent *d, int *fd, struct stat *st,
                       struct err *e)
 {
-	int r = 0;
-
 	if (d->d_type != DT_REG && d->d_type != DT_DIR) {
-		r = fstatat(dir, d->d_name, st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
-		if (r < 0)
+		if (fstatat(dir, d->d_name, st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 			return fail(p, errno, "stat", e);
 		if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
 			return 0;

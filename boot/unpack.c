@@ -19,25 +19,25 @@ typedef int64_t decode_fn(void *library, const void *in, size_t len, void *out, 
 
 static int64_t decode_xz(void *library, const void *in, size_t len, void *out, size_t room)
 {
-	int (*decode)(uint64_t * memory, uint32_t flags, const void *allocator, const void *in,
-	              size_t *in_at, size_t in_len, void *out, size_t *out_at, size_t out_len);
+	int (*lzma)(uint64_t * memory, uint32_t flags, const void *allocator, const void *in,
+	            size_t *in_at, size_t in_len, void *out, size_t *out_at, size_t out_len);
 	uint64_t memory = UNPACKED_MAX;
 	size_t from = 0, to = 0;
 
-	*(void **)&decode = dlsym(library, "lzma_stream_buffer_decode");
-	if (!decode || decode(&memory, 0, NULL, in, &from, len, out, &to, room) != 0)
+	*(void **)&lzma = dlsym(library, "lzma_stream_buffer_decode");
+	if (!lzma || lzma(&memory, 0, NULL, in, &from, len, out, &to, room) != 0)
 		return -1;
 	return (int64_t)to;
 }
 
 static int64_t decode_zstd(void *library, const void *in, size_t len, void *out, size_t room)
 {
-	size_t (*decode)(void *out, size_t room, const void *in, size_t len);
+	size_t (*zstd)(void *out, size_t room, const void *in, size_t len);
 	size_t n = SIZE_MAX;
 
-	*(void **)&decode = dlsym(library, "ZSTD_decompress");
-	if (decode)
-		n = decode(out, room, in, len);
+	*(void **)&zstd = dlsym(library, "ZSTD_decompress");
+	if (zstd)
+		n = zstd(out, room, in, len);
 	return n > room ? -1 : (int64_t)n; /* errors are the highest numbers */
 }
 

@@ -225,7 +225,7 @@ static json_t *show_jail(const struct jail *j)
 		const int refused = j->layers.result[i];
 
 		r = json_array_append_new(
-		        layers, json_pack("{s:s, s:b, s:s}", "name", jail_layer_names[i], "holds",
+		        layers, json_pack("{s:s, s:b, s:s?}", "name", jail_layer_names[i], "holds",
 		                          j->mode != JAIL_OFF && refused == 0, "error",
 		                          refused < 0 ? strerrordesc_np(-refused) : NULL));
 	}

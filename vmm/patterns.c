@@ -206,13 +206,14 @@ static int parse_bracket_item(struct compiler *c, uint8_t *class)
 static int parse_bracket(struct compiler *c)
 {
 	struct patterns *p = c->p;
-	uint8_t *class = p->class[p->n_classes];
 	bool other = *c->at == '^';
 	const char *first = c->at += other;
+	uint8_t *class;
 	int r = 0;
 
 	if (p->n_classes == PATTERN_CLASSES)
 		return err_set(c->e, E2BIG, "'%.80s': too many brackets together", c->text);
+	class = p->class[p->n_classes];
 	memset(class, 0, sizeof(p->class[0]));
 	while (r == 0 && *c->at && (*c->at != ']' || c->at == first))
 		r = parse_bracket_item(c, class);

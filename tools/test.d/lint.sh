@@ -54,10 +54,10 @@ check_python() {
 #   conectix   magic of a VHD image
 #   nd, thre   operand constraint of an assembler line; transmitter bit of the 16550
 #   kernal     an option mistyped on purpose
-#   hel, ect   pieces of words in tests
+#   hel, ect, contro  pieces of words in tests
 #   passt      a program
 check_spelling() {
-	project_files ! -name LICENSE ! -path '*/corpus/*' | xargs codespell --ignore-words-list=inout,conectix,nd,thre,kernal,hel,ect,passt
+	project_files ! -name LICENSE ! -path '*/corpus/*' | xargs codespell --ignore-words-list=inout,conectix,nd,thre,kernal,hel,ect,contro,passt
 }
 
 check_cppcheck() {

@@ -39,7 +39,7 @@ case_directory_root_with_20000_files() {
 lab_case directory_root_starts_its_own_init
 case_directory_root_starts_its_own_init() {
 	root_directory
-	printf '%s\n' '#!/bin/sh' 'busybox grep -c virtio_blk /proc/modules' 'busybox poweroff -f' >"$root/sbin/init"
+	printf '%s\n' '#!/bin/sh' 'busybox grep -c "^virtio_blk " /proc/modules' 'busybox poweroff -f' >"$root/sbin/init"
 	chmod 755 "$root/sbin/init"
 	truncate -s 1M "$work/disk"
 	boot --kernel "$LAB_KERNEL" --rootfs "$root" --disk "$work/disk"
