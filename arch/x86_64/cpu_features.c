@@ -38,145 +38,63 @@ static const struct {
 	[W_AMD] = { 0x80000008, 0, EBX },     [W_AMD2] = { 0x80000021, 0, EAX },
 };
 
-/* Names as in /proc/cpuinfo (Linux arch/x86/include/asm/cpufeatures.h); one name may have two bits.
+/*
+ * Names as in /proc/cpuinfo (Linux arch/x86/include/asm/cpufeatures.h), from bit 0 on, with "." for
+ * a bit without one; a name may have two bits. In one string for a register: 400 pointers are 3
+ * KiB.
  */
-static const char *const names[N_WORDS][32] = {
-	[W_1_ECX] = { "pni",    "pclmulqdq", "dtes64", "monitor", "ds_cpl",
-	              "vmx",    "smx",       "est",    "tm2",     "ssse3",
-	              "cid",    "sdbg",      "fma",    "cx16",    "xtpr",
-	              "pdcm",   NULL,        "pcid",   "dca",     "sse4_1",
-	              "sse4_2", "x2apic",    "movbe",  "popcnt",  "tsc_deadline_timer",
-	              "aes",    "xsave",     NULL,     "avx",     "f16c",
-	              "rdrand", "hypervisor" },
-	[W_1_EDX] = { "fpu",  "vme",   "de",   "pse",     "tsc",  "msr", "pae",  "mce",
-	              "cx8",  "apic",  NULL,   "sep",     "mtrr", "pge", "mca",  "cmov",
-	              "pat",  "pse36", "pn",   "clflush", NULL,   "dts", "acpi", "mmx",
-	              "fxsr", "sse",   "sse2", "ss",      "ht",   "tm",  "ia64", "pbe" },
-	[W_7_EBX] = { "fsgsbase", "tsc_adjust", "sgx",      "bmi1",       "hle",      "avx2",
-	              NULL,       "smep",       "bmi2",     "erms",       "invpcid",  "rtm",
-	              "cqm",      NULL,         "mpx",      "rdt_a",      "avx512f",  "avx512dq",
-	              "rdseed",   "adx",        "smap",     "avx512ifma", NULL,       "clflushopt",
-	              "clwb",     "intel_pt",   "avx512pf", "avx512er",   "avx512cd", "sha_ni",
-	              "avx512bw", "avx512vl" },
-	[W_7_ECX] = { NULL,
-	              "avx512vbmi",
-	              "umip",
-	              "pku",
-	              NULL,
-	              "waitpkg",
-	              "avx512_vbmi2",
-	              "user_shstk",
-	              "gfni",
-	              "vaes",
-	              "vpclmulqdq",
-	              "avx512_vnni",
-	              "avx512_bitalg",
-	              "tme",
-	              "avx512_vpopcntdq",
-	              NULL,
-	              "la57",
-	              NULL,
-	              NULL,
-	              NULL,
-	              NULL,
-	              NULL,
-	              "rdpid",
-	              NULL,
-	              "bus_lock_detect",
-	              "cldemote",
-	              NULL,
-	              "movdiri",
-	              "movdir64b",
-	              "enqcmd",
-	              "sgx_lc",
-	              NULL },
-	[W_7_EDX] = { NULL,
-	              NULL,
-	              "avx512_4vnniw",
-	              "avx512_4fmaps",
-	              "fsrm",
-	              NULL,
-	              NULL,
-	              NULL,
-	              "avx512_vp2intersect",
-	              NULL,
-	              "md_clear",
-	              NULL,
-	              NULL,
-	              NULL,
-	              "serialize",
-	              NULL,
-	              "tsxldtrk",
-	              NULL,
-	              "pconfig",
-	              "arch_lbr",
-	              "ibt",
-	              NULL,
-	              "amx_bf16",
-	              "avx512_fp16",
-	              "amx_tile",
-	              "amx_int8",
-	              "spec_ctrl",
-	              "stibp",
-	              "flush_l1d",
-	              "arch_capabilities",
-	              "core_capabilities",
-	              "ssbd" },
-	[W_7_1_EAX] = { [0] = "sha512",
-	                "sm3",
-	                "sm4",
-	                [4] = "avx_vnni",
-	                "avx512_bf16",
-	                [7] = "cmpccxadd",
-	                [10] = "fzrm",
-	                "fsrs",
-	                "fsrc",
-	                [17] = "fred",
-	                "lkgs",
-	                "wrmsrns",
-	                [21] = "amx_fp16",
-	                [23] = "avx_ifma",
-	                [26] = "lam" },
-	[W_7_1_EDX] = { [4] = "avx_vnni_int8",
-	                "avx_ne_convert",
-	                [8] = "amx_complex",
-	                [10] = "avx_vnni_int16",
-	                [14] = "prefetchiti",
-	                [19] = "avx10" },
-	[W_XSAVE] = { "xsaveopt", "xsavec", "xgetbv1", "xsaves", "xfd" },
-	[W_KVM] = { "kvmclock", "kvm_nopiodelay", "kvm_mmu", "kvmclock", "kvm_asyncpf",
-	            "kvm_steal_time", "kvm_pv_eoi", "kvm_pv_unhalt", NULL, "kvm_pv_tlb_flush",
-	            "kvm_asyncpf_vmexit", "kvm_pv_ipi", "kvm_poll_control", "kvm_pv_sched_yield",
-	            "kvm_asyncpf_int", "kvm_msi_ext_dest_id", [24] = "kvmclock_stable_bit" },
-	[W_EXT_ECX] = { "lahf_lm",    "cmp_legacy",  "svm",
-	                "extapic",    "cr8_legacy",  "abm",
-	                "sse4a",      "misalignsse", "3dnowprefetch",
-	                "osvw",       "ibs",         "xop",
-	                "skinit",     "wdt",         NULL,
-	                "lwp",        "fma4",        "tce",
-	                NULL,         "nodeid_msr",  NULL,
-	                "tbm",        "topoext",     "perfctr_core",
-	                "perfctr_nb", NULL,          "bpext",
-	                "ptsc",       "perfctr_llc", "mwaitx" },
-	[W_EXT_EDX] = { [11] = "syscall",
-	                [19] = "mp",
-	                "nx",
-	                [22] = "mmxext",
-	                [25] = "fxsr_opt",
-	                "pdpe1gb",
-	                "rdtscp",
-	                [29] = "lm",
-	                "3dnowext",
-	                "3dnow" },
-	[W_APM] = { [8] = "constant_tsc" },
-	[W_AMD] = { "clzero", "irperf",
-	            "xsaveerptr", [4] = "rdpru", [9] = "wbnoinvd", [12] = "ibpb", [14] = "ibrs",
-	            "stibp", [17] = "stibp_always_on", [24] = "ssbd", "virt_ssbd",
-	            "amd_ssb_no", [28] = "amd_psfd" },
-	[W_AMD2] = { [0] = "no_nested_data_bp",
-	             [2] = "lfence_rdtsc",
-	             [6] = "null_sel_clr_base",
-	             [8] = "autoibrs" },
+static const char *const names[N_WORDS] = {
+	[W_1_ECX] = "pni pclmulqdq dtes64 monitor ds_cpl vmx smx est "
+	            "tm2 ssse3 cid sdbg fma cx16 xtpr pdcm "
+	            ". pcid dca sse4_1 sse4_2 x2apic movbe popcnt "
+	            "tsc_deadline_timer aes xsave . avx f16c rdrand hypervisor",
+	[W_1_EDX] = "fpu vme de pse tsc msr pae mce "
+	            "cx8 apic . sep mtrr pge mca cmov "
+	            "pat pse36 pn clflush . dts acpi mmx "
+	            "fxsr sse sse2 ss ht tm ia64 pbe",
+	[W_7_EBX] = "fsgsbase tsc_adjust sgx bmi1 hle avx2 . smep "
+	            "bmi2 erms invpcid rtm cqm . mpx rdt_a "
+	            "avx512f avx512dq rdseed adx smap avx512ifma . clflushopt "
+	            "clwb intel_pt avx512pf avx512er avx512cd sha_ni avx512bw avx512vl",
+	[W_7_ECX] = ". avx512vbmi umip pku . waitpkg avx512_vbmi2 user_shstk "
+	            "gfni vaes vpclmulqdq avx512_vnni avx512_bitalg tme avx512_vpopcntdq . "
+	            "la57 . . . . . rdpid . "
+	            "bus_lock_detect cldemote . movdiri movdir64b enqcmd sgx_lc",
+	[W_7_EDX] = ". . avx512_4vnniw avx512_4fmaps fsrm . . . "
+	            "avx512_vp2intersect . md_clear . . . serialize . "
+	            "tsxldtrk . pconfig arch_lbr ibt . amx_bf16 avx512_fp16 "
+	            "amx_tile amx_int8 spec_ctrl stibp flush_l1d arch_capabilities "
+	            "core_capabilities ssbd",
+	[W_7_1_EAX] = "sha512 sm3 sm4 . avx_vnni avx512_bf16 . cmpccxadd "
+	              ". . fzrm fsrs fsrc . . . "
+	              ". fred lkgs wrmsrns . amx_fp16 . avx_ifma "
+	              ". . lam",
+	[W_7_1_EDX] = ". . . . avx_vnni_int8 avx_ne_convert . . "
+	              "amx_complex . avx_vnni_int16 . . . prefetchiti . "
+	              ". . . avx10",
+	[W_XSAVE] = "xsaveopt xsavec xgetbv1 xsaves xfd",
+	[W_KVM] = "kvmclock kvm_nopiodelay kvm_mmu kvmclock kvm_asyncpf kvm_steal_time kvm_pv_eoi "
+	          "kvm_pv_unhalt "
+	          ". kvm_pv_tlb_flush kvm_asyncpf_vmexit kvm_pv_ipi kvm_poll_control "
+	          "kvm_pv_sched_yield kvm_asyncpf_int kvm_msi_ext_dest_id "
+	          ". . . . . . . . "
+	          "kvmclock_stable_bit",
+	[W_EXT_ECX] = "lahf_lm cmp_legacy svm extapic cr8_legacy abm sse4a misalignsse "
+	              "3dnowprefetch osvw ibs xop skinit wdt . lwp "
+	              "fma4 tce . nodeid_msr . tbm topoext perfctr_core "
+	              "perfctr_nb . bpext ptsc perfctr_llc mwaitx",
+	[W_EXT_EDX] = ". . . . . . . . "
+	              ". . . syscall . . . . "
+	              ". . . mp nx . mmxext . "
+	              ". fxsr_opt pdpe1gb rdtscp . lm 3dnowext 3dnow",
+	[W_APM] = ". . . . . . . . "
+	          "constant_tsc",
+	[W_AMD] = "clzero irperf xsaveerptr . rdpru . . . "
+	          ". wbnoinvd . . ibpb . ibrs stibp "
+	          ". stibp_always_on . . . . . . "
+	          "ssbd virt_ssbd amd_ssb_no . amd_psfd",
+	[W_AMD2] = "no_nested_data_bp . lfence_rdtsc . . . null_sel_clr_base . "
+	           "autoibrs",
 };
 
 #define BIT(n) (1U << (n))
@@ -280,9 +198,9 @@ static uint32_t *word_of(struct kvm_cpuid2 *c, enum word w)
 static bool same_name(const char *known, const char *asked, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (known[i] != (asked[i] == '-' ? '_' : asked[i]))
+		if (known[i] != (asked[i] == '-' ? '_' : asked[i]) || known[i] == '.')
 			return false;
-	return known[len] == '\0';
+	return known[len] == '\0' || known[len] == ' ';
 }
 
 /* Set @ret to the bits of a name. Returns false if there are none. */
@@ -291,12 +209,18 @@ static bool lookup(const char *name, size_t len, uint32_t ret[N_WORDS])
 	bool found = false;
 
 	memset(ret, 0, N_WORDS * sizeof(*ret));
-	for (unsigned w = 0; w < N_WORDS; w++)
-		for (unsigned bit = 0; bit < 32; bit++)
-			if (names[w][bit] && same_name(names[w][bit], name, len)) {
+	for (unsigned w = 0; w < N_WORDS; w++) {
+		const char *known = names[w];
+
+		for (unsigned bit = 0; *known; bit++) {
+			if (same_name(known, name, len)) {
 				ret[w] |= BIT(bit);
 				found = true;
 			}
+			known += strcspn(known, " ");
+			known += strspn(known, " ");
+		}
+	}
 	return found;
 }
 

@@ -213,6 +213,7 @@ static const struct {
 	{ "host,avx", "'avx'" },
 	{ "host,-", "'-'" },
 	{ "host,-nonsense", "'nonsense'" },
+	{ "host,-.", "'.'" },
 	{ "host,-av", "'av'" },
 	{ "host,-avxx", "'avxx'" },
 	{ "host,-aes,,+avx", "''" },
