@@ -3,6 +3,7 @@
 #include "vmm/cli.h"
 #include "vmm/jail.h"
 #include "vmm/machine.h"
+#include "vmm/metrics.h"
 #include "vmm/result.h"
 #include "vmm/service.h"
 
@@ -65,6 +66,9 @@ static int run_vm(const struct config *cfg, struct signals *signals, struct serv
 		witness_report(&m, &report->stop, report);
 		service_end(service);
 		command_times(&m.command, times);
+		/* jansson has been prepared for the jail if there is a result, and only then. */
+		if (cfg->result || cfg->result_fd >= 0)
+			report->exits = metrics_exits(&m);
 	}
 	machine_destroy(&m);
 	times->end_ns = clock_ns(CLOCK_MONOTONIC) - times->begin_ns;

@@ -117,20 +117,28 @@ static const char *const exit_names[VCPU_REASONS] = {
 	[KVM_EXIT_SYSTEM_EVENT] = "system-event",
 };
 
-static json_t *show_exits(const struct vcpu *c)
+/* Those of @n processors together. */
+static json_t *show_exits(const struct vcpu *c, unsigned n)
 {
+	uint64_t sum[VCPU_REASONS] = { 0 }, others = 0, signals = 0;
 	json_t *o = json_object();
-	uint64_t others = counter_get(&c->other_exits);
 	int r = 0;
 
-	for (unsigned i = 0; i < VCPU_REASONS && r == 0; i++) {
-		if (exit_names[i])
-			r = put(o, exit_names[i], "", counter_get(&c->exits[i]));
-		else
-			others += counter_get(&c->exits[i]);
+	for (; n > 0; n--, c++) {
+		for (unsigned i = 0; i < VCPU_REASONS; i++)
+			*(exit_names[i] ? &sum[i] : &others) += counter_get(&c->exits[i]);
+		others += counter_get(&c->other_exits);
+		signals += counter_get(&c->interrupted);
 	}
-	return whole(o, r | put(o, "other", "", others) |
-	                        put(o, "signal", "", counter_get(&c->interrupted)));
+	for (unsigned i = 0; i < VCPU_REASONS && r == 0; i++)
+		if (exit_names[i])
+			r = put(o, exit_names[i], "", sum[i]);
+	return whole(o, r | put(o, "other", "", others) | put(o, "signal", "", signals));
+}
+
+json_t *metrics_exits(const struct machine *m)
+{
+	return show_exits(m->vcpus.cpu, m->vcpus.n);
 }
 
 static json_t *show_vcpu(const struct machine *m, unsigned i)
@@ -138,7 +146,7 @@ static json_t *show_vcpu(const struct machine *m, unsigned i)
 	const struct vcpu *c = &m->vcpus.cpu[i];
 
 	return json_pack("{s:i, s:i, s:o}", "cpu-index", (int)i, "thread-id", (int)c->tid, "exits",
-	                 show_exits(c));
+	                 show_exits(c, 1));
 }
 
 static json_t *show_queue(const struct virtq_counters *c)

@@ -28,4 +28,13 @@ json_t *metrics_all(const struct machine *m) MUST_CHECK;
  */
 json_t *metrics_disks(const struct machine *m) MUST_CHECK;
 
+/**
+ * metrics_exits() - How often each reason made a processor leave the guest, all of them together
+ * @m: Has run
+ *
+ * Context: main thread; allocates.
+ * Return:  A new reference, or NULL without memory.
+ */
+json_t *metrics_exits(const struct machine *m) MUST_CHECK;
+
 #endif /* VMM_METRICS_H */

@@ -495,9 +495,13 @@ const struct opt options[] = {
 	          "'signal' (its number, if one ended the VM), 'message' (in one line, if "
 	          "something "
 	          "failed), 'match' (the 'pattern' of --expect or --fail-on and the 'line'), "
-	          "'peak_memory_kib' (of the process, the guest's RAM included) and 'times': "
-	          "'start' (UTC), and in microseconds since then 'guest_start_us', "
-	          "'first_output_us' (of the kernel's console) and 'end_us'.") },
+	          "'peak_memory_kib' (of the process, the guest's RAM included), 'exits' (how "
+	          "often "
+	          "the guest's processors needed this program, by reason), and 'times': "
+	          "'start' (UTC), and in microseconds since then 'guest_start_us' (its first "
+	          "instruction), 'first_output_us' (of the kernel's console), 'end_us' (the VM is "
+	          "gone), and of a command 'init_us' (the guest's first process), "
+	          "'command_start_us' and 'command_end_us'. What never came is left out.") },
 	{ .name = "log",
 	  .type = OPT_PATH,
 	  .group = GROUP_RUN,

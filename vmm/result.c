@@ -145,6 +145,8 @@ static json_t *make_object(const struct result_report *report, unsigned long pea
 	if (peak_kib)
 		r |= json_object_set_new(object, "peak_memory_kib",
 		                         json_integer((json_int_t)peak_kib));
+	if (report->exits)
+		r |= json_object_set_new(object, "exits", report->exits);
 	r |= json_object_set_new(object, "times", make_times(&report->times));
 	if (r == 0)
 		return object;

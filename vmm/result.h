@@ -5,6 +5,7 @@
 #include "vmm/err.h"
 #include "vmm/stop.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 /*
@@ -37,6 +38,7 @@ struct result_report {
 	const char *message; /* what failed, any bytes; NULL: nothing */
 	const char *pattern; /* that the console matched; NULL: none */
 	char line[RESULT_LINE]; /* in which it did, any bytes */
+	json_t *exits; /* of the processors, by reason, for result_write() to take over; NULL */
 	struct result_times times;
 };
 

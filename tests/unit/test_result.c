@@ -159,6 +159,16 @@ START_TEST(write_without_a_file_does_nothing)
 }
 END_TEST
 
+START_TEST(write_of_exits_has_them)
+{
+	const struct result_report report = { .exits = json_pack("{s:i}", "io", 7) };
+
+	ck_assert_int_eq(result_open(&result, path, -1, &err), 0);
+	ck_assert_int_eq(result_write(&result, &report, &err), 0);
+	ck_assert_ptr_nonnull(strstr(contents(), "\"exits\": {\"io\": 7}"));
+}
+END_TEST
+
 START_TEST(write_to_a_full_disk_names_the_file)
 {
 	ck_assert_int_eq(result_open(&result, "/dev/full", -1, &err), 0);
@@ -271,6 +281,7 @@ static void add_write_tests(TCase *t)
 	tcase_add_test(t, write_of_a_match_has_pattern_and_line);
 	tcase_add_test(t, write_has_the_most_memory_that_the_process_had);
 	tcase_add_test(t, write_without_a_file_does_nothing);
+	tcase_add_test(t, write_of_exits_has_them);
 	tcase_add_test(t, write_to_a_full_disk_names_the_file);
 	tcase_add_test(t, write_cut_short_leaves_nothing);
 	tcase_add_test(t, write_to_an_inherited_pipe_ends_it);
