@@ -118,10 +118,14 @@ set_links() {
 # spins or grows when there is no driver at all; and a link that goes and comes back.
 lab_case net_bursts_and_driver_reload
 case_net_bursts_and_driver_reload() {
-	local net tap before ticks data
+	local net sent ticks data
 	make_both_taps
 	start_steps "${both[@]}" --control "$work/qmp" --append "$(run_word "$guest_net"'
 		step burst
+		echoes() { set -- $(grep "^Icmp: [0-9]" /proc/net/snmp); echo ${10}; }
+		for i in $(seq 300); do [ $(echoes) -lt 3002 ] || break; sleep 0.1; done
+		echo "echoes $(echoes)"
+		for n in 7 8; do echo "sent $n $(cat /sys/class/net/eth$((n - 7))/statistics/tx_packets)"; done
 		rmmod virtio_net
 		step gone
 		for i in 1 2 3; do
@@ -138,16 +142,18 @@ case_net_bursts_and_driver_reload() {
 		for n in 7 8; do pings 10.$n.0.1 && echo "ping $n"; done')"
 	await "STEP burst" 140
 	for net in 7 8; do
-		tap=lab$((net - 7))
-		# Both sides know the other's address before: few frames may wait for that.
-		ping -q -c 1 -w 20 "10.$net.0.2" >/dev/null || fail "no answer by $tap"
-		before=$(counter "$tap" rx_packets)
-		ping -q -c 1500 -l 1500 -s 16 -W 5 "10.$net.0.2" >"$work/burst" 2>&1 || true
-		(($(counter "$tap" rx_packets) - before >= 1500)) ||
-			fail "of 1500 in flight by $tap $(($(counter "$tap" rx_packets) - before)) were answered"
+		# Both sides know the other's address before: few frames may wait for that. How many are answered is
+		# the guest's kernel's business, which keeps no more than 300 answers on their way.
+		ping -q -c 1 -W 20 "10.$net.0.2" >/dev/null || fail "no answer by lab$((net - 7))"
+		ping -q -c 1500 -l 1500 -s 16 "10.$net.0.2" >/dev/null || true
 	done
 	go burst
 	await "STEP gone" 60
+	expect_line "echoes 3002"
+	for net in 7 8; do
+		sent=$(console | sed -n "s/^sent $net //p")
+		(($(counter "lab$((net - 7))" rx_packets) >= sent)) || fail "of $sent frames by card $net some are lost"
+	done
 	ticks=$(vmm_ticks) data=$(vmm_data)
 	for net in 7 8; do
 		datagrams "$net" 20000
