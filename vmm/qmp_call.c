@@ -116,8 +116,8 @@ static bool check_arg(struct qmp_call *c, const struct qmp_arg *arg)
 
 static bool is_known(const struct qmp_command *command, const char *key)
 {
-	for (unsigned i = 0; i < QMP_ARGS_MAX && command->arg[i].name; i++)
-		if (strcmp(command->arg[i].name, key) == 0)
+	for (const struct qmp_arg *arg = command->args; arg && arg->name; arg++)
+		if (strcmp(arg->name, key) == 0)
 			return true;
 	return false;
 }
@@ -127,8 +127,8 @@ static bool check_args(struct qmp_call *c, const struct qmp_command *command)
 	const char *key;
 	json_t *value;
 
-	for (unsigned i = 0; i < QMP_ARGS_MAX && command->arg[i].name; i++)
-		if (!check_arg(c, &command->arg[i]))
+	for (const struct qmp_arg *arg = command->args; arg && arg->name; arg++)
+		if (!check_arg(c, arg))
 			return false;
 	if (!c->args)
 		return true;

@@ -37,15 +37,13 @@ struct qmp_arg {
 	bool optional;
 };
 
-#define QMP_ARGS_MAX 3
-
 /* Makes a command's answer, a new reference. NULL: it failed, waits, or there is no memory. */
 typedef json_t *qmp_handler(struct qmp_call *c);
 
 struct qmp_command {
 	const char *name;
 	qmp_handler *run; /* when the arguments have been checked */
-	struct qmp_arg arg[QMP_ARGS_MAX];
+	const struct qmp_arg *args; /* ends with one that has no name; NULL: takes none */
 };
 
 /**

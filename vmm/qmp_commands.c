@@ -317,41 +317,54 @@ static json_t *query_fdsets(struct qmp_call *c)
 
 static qmp_handler query_commands;
 
+#define WANTED(name_, type_)                                                                       \
+	{                                                                                          \
+		.name = (name_), .type = (type_)                                                   \
+	}
+#define OPTIONAL(name_, type_)                                                                     \
+	{                                                                                          \
+		.name = (name_), .type = (type_), .optional = true                                 \
+	}
+#define ARGS(...)                                                                                  \
+	(const struct qmp_arg[])                                                                   \
+	{                                                                                          \
+		__VA_ARGS__,                                                                       \
+		{                                                                                  \
+			.name = NULL                                                               \
+		}                                                                                  \
+	}
+
 static const struct qmp_command commands[] = {
 	{ .name = "add-fd",
 	  .run = add_fd,
-	  .arg = { { .name = "fdset-id", .type = QMP_INTEGER, .optional = true },
-	           { .name = "opaque", .type = QMP_STRING, .optional = true } } },
+	  .args = ARGS(OPTIONAL("fdset-id", QMP_INTEGER), OPTIONAL("opaque", QMP_STRING)) },
 	{ .name = "block_resize",
 	  .run = qmp_change_disk_size,
-	  .arg = { { .name = "device", .type = QMP_STRING, .optional = true },
-	           { .name = "node-name", .type = QMP_STRING, .optional = true },
-	           { .name = "size", .type = QMP_INTEGER } } },
+	  .args = ARGS(OPTIONAL("device", QMP_STRING), OPTIONAL("node-name", QMP_STRING),
+	               WANTED("size", QMP_INTEGER)) },
 	{ .name = "chardev-change",
 	  .run = qmp_chardev_change,
-	  .arg = { { .name = "id", .type = QMP_STRING },
-	           { .name = "backend", .type = QMP_OBJECT } } },
-	{ .name = "closefd", .run = closefd, .arg = { { .name = "fdname", .type = QMP_STRING } } },
+	  .args = ARGS(WANTED("id", QMP_STRING), WANTED("backend", QMP_OBJECT)) },
+	{ .name = "closefd", .run = closefd, .args = ARGS(WANTED("fdname", QMP_STRING)) },
 	{ .name = "cont", .run = qmp_commands_cont },
-	{ .name = "getfd", .run = getfd, .arg = { { .name = "fdname", .type = QMP_STRING } } },
+	{ .name = "getfd", .run = getfd, .args = ARGS(WANTED("fdname", QMP_STRING)) },
 	{ .name = "human-monitor-command",
 	  .run = qmp_hmp_run,
-	  .arg = { { .name = "command-line", .type = QMP_STRING },
-	           { .name = "cpu-index", .type = QMP_INTEGER, .optional = true } } },
+	  .args = ARGS(WANTED("command-line", QMP_STRING), OPTIONAL("cpu-index", QMP_INTEGER)) },
 	{ .name = "inject-nmi", .run = qmp_change_nmi },
 	{ .name = "qmp_capabilities",
 	  .run = qmp_commands_negotiate,
-	  .arg = { { .name = "enable", .type = QMP_ARRAY, .optional = true } } },
+	  .args = ARGS(OPTIONAL("enable", QMP_ARRAY)) },
 	{ .name = "query-balloon", .run = query_balloon },
 	{ .name = "query-block", .run = qmp_block_query },
 	{ .name = "query-block-jobs", .run = query_empty_list },
 	{ .name = "query-blockstats",
 	  .run = qmp_report_blockstats,
-	  .arg = { { .name = "query-nodes", .type = QMP_BOOLEAN, .optional = true } } },
+	  .args = ARGS(OPTIONAL("query-nodes", QMP_BOOLEAN)) },
 	{ .name = "query-chardev", .run = qmp_chardev_query },
 	{ .name = "query-command-line-options",
 	  .run = qmp_report_options,
-	  .arg = { { .name = "option", .type = QMP_STRING, .optional = true } } },
+	  .args = ARGS(OPTIONAL("option", QMP_STRING)) },
 	{ .name = "query-commands", .run = query_commands },
 	{ .name = "query-cpus", .run = query_cpus },
 	{ .name = "query-cpus-fast", .run = query_cpus_fast },
@@ -371,17 +384,14 @@ static const struct qmp_command commands[] = {
 	{ .name = "quit", .run = qmp_commands_quit },
 	{ .name = "remove-fd",
 	  .run = remove_fd,
-	  .arg = { { .name = "fdset-id", .type = QMP_INTEGER },
-	           { .name = "fd", .type = QMP_INTEGER, .optional = true } } },
+	  .args = ARGS(WANTED("fdset-id", QMP_INTEGER), OPTIONAL("fd", QMP_INTEGER)) },
 	{ .name = "screendump",
 	  .run = qmp_change_screendump,
-	  .arg = { { .name = "filename", .type = QMP_STRING },
-	           { .name = "device", .type = QMP_STRING, .optional = true },
-	           { .name = "head", .type = QMP_INTEGER, .optional = true } } },
+	  .args = ARGS(WANTED("filename", QMP_STRING), OPTIONAL("device", QMP_STRING),
+	               OPTIONAL("head", QMP_INTEGER)) },
 	{ .name = "set_link",
 	  .run = qmp_change_link,
-	  .arg = { { .name = "name", .type = QMP_STRING },
-	           { .name = "up", .type = QMP_BOOLEAN } } },
+	  .args = ARGS(WANTED("name", QMP_STRING), WANTED("up", QMP_BOOLEAN)) },
 	{ .name = "stop", .run = qmp_commands_stop },
 	{ .name = "system_powerdown", .run = qmp_commands_powerdown },
 	{ .name = "system_reset", .run = qmp_commands_reset },
@@ -389,7 +399,7 @@ static const struct qmp_command commands[] = {
 	{ .name = "x-vmm-jail", .run = qmp_report_jail },
 	{ .name = "x-vmm-log-level",
 	  .run = qmp_report_log_level,
-	  .arg = { { .name = "level", .type = QMP_STRING, .optional = true } } },
+	  .args = ARGS(OPTIONAL("level", QMP_STRING)) },
 	{ .name = "x-vmm-metrics", .run = qmp_report_metrics },
 };
 
