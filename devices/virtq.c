@@ -84,6 +84,28 @@ static int break_ring(struct virtq *q, int r)
 	return r;
 }
 
+int virtq_settle(struct virtq *q)
+{
+	const uint16_t mask = (uint16_t)(q->size - 1);
+	uint16_t idx = __atomic_load_n(&q->avail->idx, __ATOMIC_ACQUIRE);
+	uint16_t left = (uint16_t)(idx - q->next_used);
+
+	if (left > q->size)
+		return break_ring(q, -EPROTO);
+	if (left == 0)
+		return 0;
+	for (uint16_t i = (uint16_t)(idx - q->size); i != q->next_used; i++) {
+		uint16_t head = __atomic_load_n(&q->avail->ring[i & mask], __ATOMIC_ACQUIRE);
+		uint32_t id = __atomic_load_n(&q->used->ring[i & mask].id, __ATOMIC_RELAXED);
+
+		/* The driver goes on, and may have written the next round's there. */
+		idx = __atomic_load_n(&q->avail->idx, __ATOMIC_RELAXED);
+		if (head != id && (uint16_t)(idx - i) < q->size)
+			return break_ring(q, -EPROTO);
+	}
+	return 0;
+}
+
 /* Copy a descriptor that the guest may be rewriting: each field is loaded once, and not again. */
 static struct wire_desc desc_load(const struct table *t, unsigned i)
 {

@@ -91,6 +91,18 @@ void virtq_deactivate(struct virtq *q);
 void virtq_seek(struct virtq *q, uint16_t next);
 
 /**
+ * virtq_settle() - Go on with what somebody else has taken and, being dead, never gives back
+ * @q: Active queue, at the used index that the other one left
+ *
+ * The index says which chains these are if they were given back in the order in which they were
+ * made available. Both rings show whether they were, during the last round.
+ * Context: device thread of @q; nobody else gives chains back.
+ * Return:  0: virtq_next() takes them.
+ * Errors:  -EPROTO some are left, and nobody knows which; the queue is then broken.
+ */
+int virtq_settle(struct virtq *q) MUST_CHECK;
+
+/**
  * virtq_next() - Take the next available chain, copied once and validated
  * @q:    Active queue; one that is not active is empty
  * @ret:  Set only when 1 is returned; its iovecs stay valid until the next virtq_next() or a

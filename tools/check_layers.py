@@ -41,7 +41,7 @@ LAYERS = {
     # The host's side of the VM: consoles, terminal, signals, result. Knows no guest.
     "host": (
         ["vmm/chardev", "vmm/endpoint", "vmm/outq", "vmm/terminal", "vmm/caretaker",
-         "vmm/signals", "vmm/result", "vmm/conlog", "vmm/passt", "vmm/pidfile", "vmm/service", "vmm/peer",
+         "vmm/signals", "vmm/result", "vmm/conlog", "vmm/passt", "vmm/virtiofsd", "vmm/pidfile", "vmm/service", "vmm/peer",
          "vmm/unixsock", "vmm/connector"],
         ["base", "seccomp", "loop"],
     ),

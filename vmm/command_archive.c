@@ -60,10 +60,15 @@ static void fill(struct config_file *f, const struct config *cfg,
 	}
 	if (cfg->has_root && cfg->disk[0].readonly)
 		head.flags |= PROTOCOL_ROOT_READONLY;
+	if (cfg->root_dir.share)
+		head.flags |= PROTOCOL_ROOT_SHARED;
 	memcpy(f->bytes, &head, sizeof(head));
 	f->len = sizeof(head);
 	add(f, PROTOCOL_HOSTNAME, cfg->name);
-	add(f, PROTOCOL_ROOT, cfg->has_root ? "/dev/vda" : NULL);
+	add(f, PROTOCOL_ROOT,
+	    cfg->has_root         ? "/dev/vda"
+	    : cfg->root_dir.share ? CONFIG_ROOT_TAG
+	                          : NULL);
 	add(f, PROTOCOL_CWD, cfg->cwd);
 	add(f, PROTOCOL_USER, cfg->guest_user);
 	/* The last one of a name counts. */

@@ -280,6 +280,35 @@ static int config_check_vports(const struct config *c, struct err *e)
 	return 0;
 }
 
+struct config_backend config_backend(const struct config *c, unsigned i)
+{
+	if (i < c->n_backends)
+		return c->backend[i];
+	return (struct config_backend){
+		.kind = BACKEND_FS,
+		.dir = c->root_dir.path,
+		.tag = CONFIG_ROOT_TAG,
+		.readonly = true,
+	};
+}
+
+static int check_backends(const struct config *c, struct err *e)
+{
+	if (c->root_dir.share && c->no_default_cmdline)
+		return err_set(e, EINVAL,
+		               "a shared root needs the generated words of the kernel: leave "
+		               "'--no-default-cmdline' out");
+	for (unsigned i = 1; i < config_n_backends(c); i++)
+		for (unsigned j = 0; j < i; j++) {
+			const char *a = config_backend(c, i).tag, *b = config_backend(c, j).tag;
+
+			if (a && b && strcmp(a, b) == 0)
+				return err_set(e, EINVAL,
+				               "two shared directories have the tag '%s'", a);
+		}
+	return 0;
+}
+
 /* What watches the kernel's console needs one. */
 static int check_watched(const struct config *c, struct err *e)
 {
@@ -325,6 +354,8 @@ int config_check(const struct config *c, struct err *e)
 	if (r == 0)
 		r = config_check_vports(c, e);
 	if (r == 0)
+		r = check_backends(c, e);
+	if (r == 0)
 		r = config_check_nets(c, e);
 	return r < 0 ? r : config_check_files(c, e);
 }
@@ -342,6 +373,8 @@ void config_fini(struct config *c)
 	free(c->console_log.value);
 	free(c->vsock.value);
 	free(c->root_dir.value);
+	for (unsigned i = 0; i < c->n_backends; i++)
+		free(c->backend[i].value);
 	free(c->file_command);
 	json_decref(c->file);
 	*c = (struct config){ .result_fd = -1, .kvm_fd = -1 };

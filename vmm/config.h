@@ -15,6 +15,9 @@
 
 #define CONFIG_DISKS_MAX   24
 #define CONFIG_NETS_MAX    8
+#define CONFIG_PEERS_MAX   8 /* devices that another process serves */
+#define CONFIG_TAG_MAX     36 /* bytes: VIRTIO_USER_TAG_MAX */
+#define CONFIG_ROOT_TAG    "vmm.root" /* of a root that is shared */
 #define CONFIG_PORTS_MAX   16 /* forwarded to one network card */
 #define CONFIG_INITRD_MAX  8
 #define CONFIG_APPEND_MAX  32
@@ -55,6 +58,19 @@ struct config_root_dir {
 	char *value; /* owned: the text that the path points into */
 	const char *path; /* NULL: there is none */
 	bool owner_root; /* everything belongs to root in the guest */
+	bool share; /* not packed but served by virtiofsd, read-only, as CONFIG_ROOT_TAG */
+};
+
+enum config_backend_kind { BACKEND_FS, BACKEND_BLK, BACKEND_NET };
+
+/* One --share or --vhost-user: a device that another process serves. */
+struct config_backend {
+	char *value; /* owned: the text that the strings below point into */
+	enum config_backend_kind kind;
+	const char *dir; /* of --share: virtiofsd is started for it; NULL: @socket */
+	const char *socket; /* of --vhost-user: where it listens */
+	const char *tag; /* of BACKEND_FS: at most CONFIG_TAG_MAX bytes */
+	bool readonly; /* of @dir */
 };
 
 enum config_net_kind { NET_TAP, NET_FD, NET_PASST };
@@ -149,6 +165,8 @@ struct config {
 	bool no_default_cmdline;
 	bool has_root; /* disk[0] came from --rootfs */
 	struct config_root_dir root_dir;
+	struct config_backend backend[CONFIG_PEERS_MAX]; /* see config_backend() */
+	unsigned n_backends;
 	struct config_disk disk[CONFIG_DISKS_MAX]; /* in the order the guest sees them */
 	unsigned n_disks;
 	struct config_net net[CONFIG_NETS_MAX]; /* in the order the guest sees them */
@@ -213,6 +231,26 @@ struct config {
  *          same name, or there is one too many.
  */
 int config_check(const struct config *c, struct err *e) MUST_CHECK;
+
+/**
+ * config_n_backends() - Devices that other processes serve
+ * @c: Configuration
+ *
+ * Return: How many, a root that is shared included.
+ */
+static inline unsigned config_n_backends(const struct config *c)
+{
+	return c->n_backends + c->root_dir.share;
+}
+
+/**
+ * config_backend() - One of them
+ * @c: Configuration
+ * @i: Less than config_n_backends(), in the order the guest sees them
+ *
+ * Return: It; the root comes last.
+ */
+struct config_backend config_backend(const struct config *c, unsigned i);
 
 /**
  * config_check_files() - The part of config_check() about files

@@ -98,7 +98,8 @@ static json_t *make_root_dir(const struct config_root_dir *d)
 	json_t *dir = json_object();
 
 	if (json_object_set_new(dir, "path", jsontext_new(d->path)) == 0 &&
-	    json_object_set_new(dir, "owner", jsontext_new(d->owner_root ? "root" : NULL)) == 0)
+	    json_object_set_new(dir, "owner", jsontext_new(d->owner_root ? "root" : NULL)) == 0 &&
+	    json_object_set_new(dir, "share", json_boolean(d->share)) == 0)
 		return dir;
 	json_decref(dir);
 	return NULL;
@@ -227,6 +228,43 @@ static json_t *make_end(const struct config_where *where)
 	return jsontext_new("none");
 }
 
+static json_t *make_backend(const struct config_backend *b)
+{
+	static const char *const kinds[] = {
+		[BACKEND_FS] = "fs", [BACKEND_BLK] = "blk", [BACKEND_NET] = "net"
+	};
+
+	json_t *object = json_object();
+	int r;
+
+	if (b->dir)
+		r = json_object_set_new(object, "path", jsontext_new(b->dir)) |
+		    json_object_set_new(object, "ro", json_boolean(b->readonly));
+	else
+		r = json_object_set_new(object, kinds[b->kind], json_true()) |
+		    json_object_set_new(object, "socket", jsontext_new(b->socket));
+	if (r == 0 && json_object_set_new(object, "tag", jsontext_new(b->tag)) == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+/* Those of one of the two options. */
+static json_t *make_backends(const struct config *c, const struct opt *o)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; list && i < c->n_backends; i++) {
+		if (!c->backend[i].dir == (o->type == OPT_SHARE))
+			continue;
+		if (json_array_append_new(list, make_backend(&c->backend[i])) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
 static json_t *make_where(const struct config *c, const struct opt *o)
 {
 	return make_end(field(c, o));
@@ -347,6 +385,8 @@ static config_json_maker *const makers[OPT_N_TYPES] = {
 	[OPT_CONSOLE_LOG] = make_console_log,
 	[OPT_FD] = make_fd,
 	[OPT_VPORT] = make_vports,
+	[OPT_SHARE] = make_backends,
+	[OPT_VHOST_USER] = make_backends,
 };
 
 /* The words after "--", which are no option. */

@@ -4,6 +4,7 @@
 #include "vmm/num.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/types.h>
 
@@ -63,13 +64,13 @@ int gmem_add(struct gmem *m, gpa_t base, uint64_t size, struct err *e)
 		                 (uintmax_t)(size / MiB));
 	advise(host, size);
 	m->region[m->n_regions++] =
-	        (struct gmem_region){ .base = base, .size = size, .host = host };
+	        (struct gmem_region){ .base = base, .size = size, .host = host, .fd = -1 };
 	return 0;
 }
 
 /*
  * How RAM is kept without knowing who wrote what: while it is written it is a file without a name,
- * whose holes are what was not written. Then it becomes anonymous memory, with huge pages, into
+ * whose holes are what was not written. Then it becomes what it was before, with huge pages, into
  * which the rest is copied: now, and at each gmem_restore().
  */
 
@@ -144,7 +145,8 @@ int gmem_keep_end(struct gmem *m, struct err *e)
 
 		r = find_kept(m, g, offset);
 		if (r == 0)
-			r = replace(g->host, g->size, MAP_PRIVATE, -1, 0);
+			r = replace(g->host, g->size, g->fd < 0 ? MAP_PRIVATE : MAP_SHARED, g->fd,
+			            0);
 		advise(g->host, g->size);
 		offset += g->size;
 	}
@@ -158,10 +160,41 @@ int gmem_keep_end(struct gmem *m, struct err *e)
 
 int gmem_restore(const struct gmem *m)
 {
-	for (unsigned i = 0; i < m->n_regions; i++)
-		if (madvise(m->region[i].host, m->region[i].size, MADV_DONTNEED) < 0)
+	for (unsigned i = 0; i < m->n_regions; i++) {
+		const struct gmem_region *g = &m->region[i];
+
+		/* What is shared others still see, unless it is taken out of the file. */
+		if (madvise(g->host, g->size, g->fd < 0 ? MADV_DONTNEED : MADV_REMOVE) < 0)
 			return -errno;
+	}
 	copy_kept(m);
+	return 0;
+}
+
+static int share(struct gmem_region *g)
+{
+	CLEANUP_FD int fd = memfd_create("guest-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (fd < 0 || ftruncate(fd, (off_t)g->size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	r = replace(g->host, g->size, MAP_SHARED, fd, 0);
+	if (r < 0)
+		return r;
+	advise(g->host, g->size);
+	g->fd = fd_take(&fd);
+	return 0;
+}
+
+int gmem_share(struct gmem *m, struct err *e)
+{
+	for (unsigned i = 0; i < m->n_regions; i++) {
+		int r = share(&m->region[i]);
+
+		if (r < 0)
+			return err_errno(e, -r, "cannot share guest RAM with a back-end");
+	}
 	return 0;
 }
 
@@ -169,8 +202,10 @@ void gmem_fini(struct gmem *m)
 {
 	if (m->image)
 		munmap(m->image, gmem_size(m));
-	for (unsigned i = 0; i < m->n_regions; i++)
+	for (unsigned i = 0; i < m->n_regions; i++) {
 		munmap(m->region[i].host, m->region[i].size);
+		fd_close(&m->region[i].fd);
+	}
 	if (m->keep_fd > 0)
 		fd_close(&m->keep_fd);
 	*m = (struct gmem){ 0 };

@@ -20,6 +20,7 @@ struct gmem_region {
 	gpa_t base;
 	uint64_t size; /* bytes, whole 4 KiB pages */
 	uint8_t *host; /* where the process sees it */
+	int fd; /* a memfd that is this memory; -1: it is private */
 };
 
 /* A piece of RAM that gmem_restore() writes. */
@@ -56,6 +57,19 @@ struct gmem {
  * Errors:  -ENOMEM the host refuses; -EINVAL misaligned, overlapping or too many regions.
  */
 int gmem_add(struct gmem *m, gpa_t base, uint64_t size, struct err *e) MUST_CHECK;
+
+/**
+ * gmem_share() - Make guest RAM such as other processes can map
+ * @m: All regions added, nothing written
+ * @e: Says why not
+ *
+ * Each region becomes a memfd of its own, whose size is sealed. It costs more than private memory,
+ * so it is for VMs with back-ends that need it. What is kept of it by gmem_keep_begin() is not
+ * shared.
+ * Context: set-up, before KVM is told of the memory.
+ * Return:  0, or -errno.
+ */
+int gmem_share(struct gmem *m, struct err *e) MUST_CHECK;
 
 /**
  * gmem_fini() - Give all guest RAM back

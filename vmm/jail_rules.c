@@ -152,6 +152,8 @@ static const struct jail_rule vcpu_reset_rules[] = {
 	IOCTL(KVM_SET_MP_STATE, .why = "reset: who waits to be started"),
 	IOCTL(KVM_SET_IRQCHIP, .why = "reset: interrupt controllers"),
 	VCPU_ROWS,
+	IF(madvise, 2, MADV_REMOVE, INT, "MADV_REMOVE", .why = "reset: clear RAM that others map",
+	   RARE("no vhost-user")),
 };
 
 static const struct jail_rule io_rules[] = {
@@ -166,6 +168,11 @@ static const struct jail_rule io_rules[] = {
 	IF(sched_setscheduler, 1, SCHED_OTHER, INT, "SCHED_OTHER", .why = "as before",
 	   RARE("likewise")),
 	ANY(epoll_wait, "event loop"),
+	RULE(epoll_ctl, .why = "leave a queue to another process, and take it back",
+	     RARE("no vhost-user")),
+	RULE(sendmsg, .why = "hand queues to another process", RARE("no vhost-user")),
+	RULE(recvmsg, .why = "its answers", RARE("no vhost-user")),
+	RULE(shutdown, .why = "be done with one that breaks the rules", RARE("no vhost-user")),
 	ANY(read, "eventfds: the guest has requests, or a vCPU a question"),
 	ANY(write, "eventfds: raise an interrupt; messages"),
 	FUTEX(FUTEX_WAIT, .why = "locks", RARE("locks are seldom fought over")),
@@ -218,7 +225,12 @@ unsigned jail_rules_calls(const struct jail_table *t)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < t->n; i++)
-		n += i == 0 || t->rule[i].nr != t->rule[i - 1].nr;
+	for (unsigned i = 0; i < t->n; i++) {
+		bool again = false;
+
+		for (unsigned j = 0; j < i; j++)
+			again = again || t->rule[j].nr == t->rule[i].nr;
+		n += !again;
+	}
 	return n;
 }

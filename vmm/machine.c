@@ -99,6 +99,8 @@ static int create_memory(struct machine *m, struct err *e)
 	for (unsigned i = 0; i < n && r == 0; i++)
 		r = gmem_add(&m->mem, ram[i].base, ram[i].size, e);
 	if (r == 0)
+		r = config_n_backends(m->cfg) > 0 ? gmem_share(&m->mem, e) : 0;
+	if (r == 0)
 		r = reset_begin_load(m, e);
 	if (r == 0)
 		r = vm_add_ram(&m->vm, &m->mem, e);
@@ -184,7 +186,7 @@ int machine_start(struct machine *m, enum seccomp_mode filter, struct err *e)
 {
 	int r = slots_start(m, e);
 
-	if (r == 0 && m->cfg->n_disks > 0)
+	if (r == 0 && slots_need_io(m->cfg))
 		r = io_thread_start(&m->io, filter, e);
 	return r == 0 ? vcpus_start(&m->vcpus, filter, e) : r;
 }

@@ -37,6 +37,7 @@ struct machine_slot {
 	struct virtio_vsock *vsock;
 	uint64_t failures, changes; /* of the device, when they were last looked at */
 	struct log_limit failures_told, changes_told; /* to control clients */
+	struct virtio_user *user; /* served by another process */
 };
 
 /* Files that the caretaker removes: places in caretaker_tasks.path. */

@@ -114,7 +114,8 @@ const struct opt options[] = {
 	  .group = GROUP_BOOT,
 	  .field = AT(disk),
 	  .arg = "PATH|fd=N[,KEY...]",
-	  .help = "root file system: a directory, packed into the guest's RAM; or an image or "
+	  .help = "root file system: a directory, packed into the guest's RAM or, with 'share', "
+	          "served to it; or an image or "
 	          "block "
 	          "device, the first disk, and root=/dev/vda for the kernel",
 	  .more = MORE(
@@ -129,7 +130,11 @@ const struct opt options[] = {
 	          "belongs to root in the guest. The guest holds it twice while it unpacks it, "
 	          "which "
 	          "--memory has to allow for. Without a command the kernel starts its /init or "
-	          "/sbin/init.") },
+	          "/sbin/init. With 'share' it is not packed but served by virtiofsd as "
+	          "--share DIR:vmm.root,ro would, and what the guest writes is kept in its RAM, "
+	          "and forgotten at the end: so the host's own '/' can be tried. The guest's "
+	          "kernel needs virtiofs and overlay for it; without a command its /sbin/init is "
+	          "started.") },
 	{ .name = "disk",
 	  .letter = 'd',
 	  .type = OPT_DISK,
@@ -187,6 +192,35 @@ const struct opt options[] = {
 	          "'mtu=N' tells the guest its MTU, 68 to 65535; by default that of the tap, and "
 	          "65520 where vmm starts passt. 'ip=TEXT' adds the word ip=TEXT to the kernel's "
 	          "command line, e.g. ip=dhcp, for an initial RAM disk that heeds it.") },
+	{ .name = "share",
+	  .type = OPT_SHARE,
+	  .group = GROUP_MACHINE,
+	  .field = AT(backend),
+	  .count = AT(n_backends),
+	  .repeat = CONFIG_PEERS_MAX,
+	  .arg = "DIR:TAG[,ro]",
+	  .help = "directory of the host for the guest to 'mount -t virtiofs TAG'",
+	  .more = MORE(
+	          "virtiofsd is started for it, outside of the jail, and ends with the VM. What "
+	          "the guest does there happens with the rights of the user who starts vmm. With "
+	          "'ro' nothing can be changed, neither there nor in what is mounted below it; "
+	          "that, and '/' as DIR, needs a mount namespace, and so root. When virtiofsd "
+	          "dies, the guest's requests fail with ENOTCONN. Guest RAM is then memory that "
+	          "the other process maps, which costs more than private memory.") },
+	{ .name = "vhost-user",
+	  .type = OPT_VHOST_USER,
+	  .group = GROUP_MACHINE,
+	  .field = AT(backend),
+	  .count = AT(n_backends),
+	  .repeat = CONFIG_PEERS_MAX,
+	  .arg = "KIND,socket=PATH[,tag=TAG]",
+	  .help = "device served by a process that listens at PATH; KIND is fs, blk or net",
+	  .more = MORE(
+	          "virtiofsd, qemu-storage-daemon and others speak this protocol. The process "
+	          "can read and write all of the guest's memory. 'fs' needs 'tag='. When it dies, "
+	          "a disk or a network card stops until its driver resets it; a file system "
+	          "answers with ENOTCONN, unless its process answers requests in another order "
+	          "than it gets them.") },
 	{ .name = "vsock",
 	  .type = OPT_VSOCK,
 	  .group = GROUP_MACHINE,

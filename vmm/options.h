@@ -22,6 +22,8 @@ enum opt_type {
 	OPT_DISK, /* struct config_disk, added after the others */
 	OPT_ROOT, /* struct config_disk, put before the others */
 	OPT_NET, /* struct config_net, added after the others */
+	OPT_SHARE, /* struct config_backend, added after the others */
+	OPT_VHOST_USER, /* struct config_backend, added after the others */
 	OPT_WHERE, /* struct config_where */
 	OPT_VPORT, /* struct config_vport, added after the others */
 	OPT_CONSOLE_LOG, /* struct config_console_log */
@@ -50,15 +52,19 @@ enum opt_group {
 struct opt {
 	const char *name; /* long name without dashes; also the key in JSON */
 	const char *alias; /* another long name, or NULL */
-	enum opt_type type;
-	enum opt_group group;
-	size_t field; /* offset in struct config */
-	size_t count; /* offset of the unsigned that counts a repeatable option */
-	unsigned repeat; /* how often at most; 0: once */
+	enum opt_type type : 8;
+	enum opt_group group : 8;
 	char letter; /* short name, or 0 */
+	uint8_t repeat; /* how often at most; 0: once */
+	uint16_t field; /* offset in struct config */
+	uint16_t count; /* offset of the unsigned that counts a repeatable option */
 	const char *def; /* default in the option's own syntax, or NULL */
-	uint64_t min, max; /* of a number, in the unit of the field */
-	const char *const *words; /* of OPT_WORD; ends with NULL */
+	union {
+		struct {
+			uint64_t min, max; /* of a number, in the unit of the field */
+		};
+		const char *const *words; /* of OPT_WORD; ends with NULL */
+	};
 	const char *arg; /* what the value is called; NULL: takes none */
 	const char *help; /* for --help: one or two lines */
 	const char *more; /* for the man page, after @help: whole sentences; NULL in vmm itself */

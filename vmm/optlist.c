@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/optlist.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -43,4 +44,19 @@ int optlist_find(const struct optlist_key *keys, unsigned n_keys, unsigned *seen
 	*seen |= 1U << k;
 	*ret_value = equals ? equals + 1 : NULL;
 	return (int)k;
+}
+
+int optlist_check_name(const char *value, size_t max, struct err *e)
+{
+	size_t len = strlen(value);
+
+	for (const char *s = value; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("-_.", *s))
+			return err_set(e, EINVAL,
+			               "'%.60s' has a character other than letters, digits, - _ .",
+			               value);
+	if (len == 0 || len > max)
+		return err_set(e, ERANGE, "'%.60s' has %zu characters, not 1 to %zu", value, len,
+		               max);
+	return 0;
 }

@@ -38,4 +38,15 @@ char *optlist_next(char **rest);
 int optlist_find(const struct optlist_key *keys, unsigned n_keys, unsigned *seen, char *item,
                  const char **ret_value, struct err *e) MUST_CHECK;
 
+/**
+ * optlist_check_name() - Judge a name that a shell takes as it is
+ * @value: The name
+ * @max:   Bytes that it may have
+ * @e:     Says what is wrong with it
+ *
+ * Return: 0.
+ * Errors: -EINVAL another character than letters, digits, - _ . ; -ERANGE its length.
+ */
+int optlist_check_name(const char *value, size_t max, struct err *e) MUST_CHECK;
+
 #endif /* VMM_OPTLIST_H */

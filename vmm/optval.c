@@ -58,24 +58,9 @@ static int set_path(struct config *c, const struct opt *o, const char *value, st
 	return set_text(c, o, value, e);
 }
 
-static int check_name(const char *value, size_t max, struct err *e)
-{
-	size_t len = strlen(value);
-
-	for (const char *s = value; *s; s++)
-		if (!isalnum((unsigned char)*s) && !strchr("-_.", *s))
-			return err_set(e, EINVAL,
-			               SHOWN " has a character other than letters, digits, - _ .",
-			               value);
-	if (len == 0 || len > max)
-		return err_set(e, ERANGE, SHOWN " has %zu characters, not 1 to %zu", value, len,
-		               max);
-	return 0;
-}
-
 static int set_name(struct config *c, const struct opt *o, const char *value, struct err *e)
 {
-	int r = check_name(value, o->max, e);
+	int r = optlist_check_name(value, o->max, e);
 
 	return r < 0 ? r : set_text(c, o, value, e);
 }
@@ -111,11 +96,9 @@ static int parse_number(enum opt_type type, const char *value, uint64_t *ret)
 
 static int set_number(struct config *c, const struct opt *o, const char *value, struct err *e)
 {
-	static const char *const kind[OPT_N_TYPES] = {
-		[OPT_UINT] = "a whole number",
-		[OPT_SIZE] = "a size (a number of MiB, or with K, M, G or T)",
-		[OPT_SECONDS] = "a number of seconds",
-	};
+	const char *kind = o->type == OPT_UINT   ? "a whole number"
+	                   : o->type == OPT_SIZE ? "a size (a number of MiB, or with K, M, G or T)"
+	                                         : "a number of seconds";
 	char least[OPTIONS_NUMBER_MAX], most[OPTIONS_NUMBER_MAX];
 	uint64_t n = 0;
 	int r = parse_number(o->type, value, &n);
@@ -123,8 +106,8 @@ static int set_number(struct config *c, const struct opt *o, const char *value, 
 	options_number(o, o->min, least);
 	options_number(o, o->max, most);
 	if (r == -EINVAL)
-		return err_set(e, EINVAL, SHOWN " is not %s from %s to %s", value, kind[o->type],
-		               least, most);
+		return err_set(e, EINVAL, SHOWN " is not %s from %s to %s", value, kind, least,
+		               most);
 	if (r < 0 || n < o->min || n > o->max)
 		return err_set(e, ERANGE, SHOWN " is out of range, %s to %s", value, least, most);
 	if (o->type == OPT_SIZE && n % PAGE != 0)
@@ -195,6 +178,20 @@ static int set_net(struct config *c, const struct opt *o, const char *value, str
 	r = optnet_parse(&net, value, e);
 	if (r == 0)
 		c->net[c->n_nets++] = net;
+	return r;
+}
+
+static int set_backend(struct config *c, const struct opt *o, const char *value, struct err *e)
+{
+	struct config_backend b;
+	int r;
+
+	if (c->n_backends == CONFIG_PEERS_MAX)
+		return err_set(e, E2BIG, "a VM has at most %d devices by --share and --vhost-user",
+		               CONFIG_PEERS_MAX);
+	r = optdir_parse_backend(&b, value, o->type == OPT_SHARE, e);
+	if (r == 0)
+		c->backend[c->n_backends++] = b;
 	return r;
 }
 
@@ -389,7 +386,7 @@ static int parse_vport(struct config_vport *p, const char *value, struct err *e)
 		return err_set(e, EINVAL, SHOWN " is not NAME=WHERE", value);
 	p->where.value[len] = '\0';
 	p->name = p->where.value;
-	r = check_name(p->name, VPORT_NAME_MAX, e);
+	r = optlist_check_name(p->name, VPORT_NAME_MAX, e);
 	if (r == 0 && p->name[strspn(p->name, ".")] == '\0')
 		return err_set(e, EINVAL, SHOWN " is not a file's name", p->name);
 	if (r == 0)
@@ -490,6 +487,8 @@ static optval_setter *const setters[OPT_N_TYPES] = {
 	[OPT_CONSOLE_LOG] = set_console_log,
 	[OPT_FD] = set_fd,
 	[OPT_VPORT] = set_vport,
+	[OPT_SHARE] = set_backend,
+	[OPT_VHOST_USER] = set_backend,
 };
 
 int optval_set(struct config *c, const struct opt *o, const char *value, struct err *e)
@@ -509,6 +508,9 @@ const struct optlist_key *optval_keys(enum opt_type type, unsigned part, unsigne
 		return optdisk_keys(ret_n);
 	case OPT_NET:
 		return optnet_keys(ret_n);
+	case OPT_SHARE:
+	case OPT_VHOST_USER:
+		return optdir_backend_keys(type == OPT_SHARE, ret_n);
 	case OPT_WHERE:
 		*ret_n = ARRAY_SIZE(where_keys);
 		return where_keys;

@@ -127,6 +127,11 @@ static const char *root_fs(const struct config *cfg)
 /* Modules for what there is in the machine. Returns how many. */
 static int add_modules(const struct machine *m, struct cpio *c, struct err *e)
 {
+	static const unsigned driver[] = {
+		[BACKEND_FS] = MODULES_SHARE,
+		[BACKEND_BLK] = MODULES_DISK,
+		[BACKEND_NET] = MODULES_NET,
+	};
 	const struct config *cfg = m->cfg;
 	char room[KERNEL_PATH_MAX];
 	struct modules_request req = {
@@ -138,32 +143,37 @@ static int add_modules(const struct machine *m, struct cpio *c, struct err *e)
 		        (cfg->n_nets > 0 ? MODULES_NET : 0) |
 		        (m->ports.n > 0 ? MODULES_CONSOLE : 0) |
 		        (cfg->vsock.cid ? MODULES_VSOCK : 0) |
+		        (cfg->root_dir.share ? MODULES_OVERLAY : 0) |
 		        (cfg->n_command == 0 ? MODULES_BUTTON : 0),
 	};
 
 	if (cfg->modules && strcmp(cfg->modules, "none") == 0)
 		return 0;
+	for (unsigned i = 0; i < config_n_backends(cfg); i++)
+		req.need |= driver[config_backend(cfg, i).kind];
 	return modules_pack(&req, c, e);
 }
 
 /*
- * What the first process is to do. It is needed for a command, and to load the modules of a root
- * that comes without an initial RAM disk of its own. Returns whether it is.
+ * What the first process is to do. It is needed for a command, for a root that is shared, and to
+ * load the modules of a root that comes without an initial RAM disk of its own. Returns whether it
+ * is.
  */
 static int add_first_process(const struct machine *m, struct cpio *c, struct err *e)
 {
 	const struct command *command = &m->command;
 	const struct config *cfg = m->cfg;
 	bool root = cfg->has_root || cfg->root_dir.path;
+	bool needed = cfg->n_command > 0 || cfg->root_dir.share;
 	int r, n;
 
-	if (cfg->n_command == 0 && (cfg->n_initrd > 0 || !root || cfg->no_default_cmdline))
+	if (!needed && (cfg->n_initrd > 0 || !root || cfg->no_default_cmdline))
 		return 0;
 	r = command_archive_write(c, cfg, command->terminal ? &command->window : NULL, e);
 	if (r < 0)
 		return r;
 	n = add_modules(m, c, e);
-	if (n < 0 || (n == 0 && cfg->n_command == 0))
+	if (n < 0 || (n == 0 && !needed))
 		return n;
 	r = cpio_end(c, e);
 	return r < 0 ? r : 1;
@@ -177,7 +187,7 @@ static unsigned list_archives(const struct config *cfg, const struct cpio *first
 
 	for (unsigned i = 0; i < cfg->n_initrd; i++)
 		ret[n++] = (struct boot_archive){ .path = cfg->initrd[i] };
-	if (cfg->root_dir.path)
+	if (cfg->root_dir.path && !cfg->root_dir.share)
 		ret[n++] = (struct boot_archive){
 			.path = cfg->root_dir.path,
 			.directory = true,

@@ -281,7 +281,7 @@ int machine_run(struct machine *m, struct stop *ret, struct err *e)
 		witness_start(m);
 		if (m->cfg->timeout_ms > 0)
 			timer_arm_ms(&m->run.timeout, m->cfg->timeout_ms);
-		if (m->cfg->n_disks > 0)
+		if (slots_need_io(m->cfg))
 			io_thread_release(&m->io);
 		r = monitor_start(m);
 	}

@@ -4,10 +4,13 @@
 #include "arch/arch.h"
 #include "devices/net.h"
 #include "devices/vhost.h"
+#include "devices/virtio_user.h"
 #include "vmm/machine.h"
 #include "vmm/unixsock.h"
+#include "vmm/virtiofsd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 /* Put a device behind the next free window. */
@@ -70,7 +73,7 @@ static int create_disk(struct machine *m, unsigned i, struct err *e)
 static int create_disks(struct machine *m, struct err *e)
 {
 	const struct config *cfg = m->cfg;
-	int r = cfg->n_disks > 0 ? io_thread_init(&m->io, e) : 0;
+	int r = slots_need_io(cfg) ? io_thread_init(&m->io, e) : 0;
 
 	for (unsigned i = 0; i < cfg->n_disks && r == 0; i++)
 		r = create_disk(m, i, e);
@@ -128,12 +131,58 @@ static int create_vsock(struct machine *m, struct err *e)
 	return r == 0 ? add_virtio(m, virtio_vsock_dev(slot->vsock), e) : r;
 }
 
+/* A connection to the process that serves a device; virtiofsd is started for a directory. */
+static int open_backend(const struct config_backend *b, struct err *e)
+{
+	int fd, r;
+
+	if (b->dir)
+		return virtiofsd_start(b->dir, b->readonly, e);
+	fd = unixsock_connect(b->socket);
+	if (fd < 0)
+		return err_errno(e, -fd, "cannot connect to '%.100s'", b->socket);
+	r = fcntl(fd, F_SETFL, 0) < 0 ? -errno : fd; /* waits for it are limited */
+	if (r < 0) {
+		close(fd);
+		return err_errno(e, -r, "cannot use the socket '%.100s'", b->socket);
+	}
+	return fd;
+}
+
+static int create_backends(struct machine *m, struct err *e)
+{
+	static const enum virtio_user_kind kinds[] = {
+		[BACKEND_FS] = VIRTIO_USER_FS,
+		[BACKEND_BLK] = VIRTIO_USER_BLK,
+		[BACKEND_NET] = VIRTIO_USER_NET,
+	};
+	int r = 0;
+
+	for (unsigned i = 0; i < config_n_backends(m->cfg) && r == 0; i++) {
+		const struct config_backend b = config_backend(m->cfg, i);
+		struct virtio_user **user = &m->slot[m->n_slots].user;
+		struct virtio_user_setup setup = {
+			.kind = kinds[b.kind], .index = i, .tag = b.tag, .fd = open_backend(&b, e)
+		};
+
+		r = setup.fd < 0 ? setup.fd : virtio_user_new(user, &setup, &m->io.loop, e);
+		if (r == -EPIPE && b.dir)
+			err_set(e, EPIPE,
+			        "virtiofsd has ended at once: what it said is in the system's log; "
+			        "that of Debian 12 needs root");
+		if (r < 0)
+			return err_wrap(e, r, b.dir ? "--share" : "--vhost-user");
+		r = add_virtio(m, virtio_user_dev(*user), e);
+	}
+	return r;
+}
+
 static unsigned count_virtio(const struct machine *m)
 {
 	const struct config *cfg = m->cfg;
 
 	return cfg->n_disks + cfg->n_nets + (m->ports.n > 0) + 1 /* entropy */ +
-	       (cfg->vsock.cid != 0);
+	       (cfg->vsock.cid != 0) + config_n_backends(cfg);
 }
 
 /* The order is the guest's: the first disk is /dev/vda. */
@@ -157,7 +206,9 @@ int slots_create(struct machine *m, struct err *e)
 		r = create_console(m, e);
 	if (r == 0)
 		r = create_rng(m, e);
-	return r == 0 ? create_vsock(m, e) : r;
+	if (r == 0)
+		r = create_vsock(m, e);
+	return r == 0 ? create_backends(m, e) : r;
 }
 
 int slots_start(struct machine *m, struct err *e)
@@ -191,6 +242,7 @@ void slots_destroy(struct machine *m)
 		virtio_console_free(m->slot[i].console);
 		virtio_rng_free(m->slot[i].rng);
 		virtio_vsock_free(m->slot[i].vsock);
+		virtio_user_free(m->slot[i].user);
 	}
 	free(m->slot);
 }

@@ -2,7 +2,7 @@
 #ifndef VMM_SLOTS_H
 #define VMM_SLOTS_H
 
-#include "vmm/err.h"
+#include "vmm/config.h"
 
 /* The virtio devices of the machine: made from the configuration, each behind a window of its own.
  */
@@ -18,6 +18,17 @@ struct machine;
  * Return:  0, or -errno; slots_destroy() is due in both cases.
  */
 int slots_create(struct machine *m, struct err *e) MUST_CHECK;
+
+/**
+ * slots_need_io() - Whether there are devices for the I/O thread
+ * @cfg: Judged
+ *
+ * Return: Disks, and what another process serves, are.
+ */
+static inline bool slots_need_io(const struct config *cfg)
+{
+	return cfg->n_disks > 0 || config_n_backends(cfg) > 0;
+}
 
 /**
  * slots_start() - Make ready who serves queues outside of this process's threads

@@ -170,7 +170,8 @@ static void prepare(struct init *i)
 	if (m->hostname)
 		set_hostname(m->hostname);
 	if (m->root) {
-		r = mounts_root(m->root, m->root_readonly);
+		r = m->root_shared ? mounts_shared_root(m->root)
+		                   : mounts_root(m->root, m->root_readonly);
 		if (r < 0)
 			fail(i, "mount", m->root, r);
 	} else {
@@ -277,7 +278,7 @@ static NORETURN void finish(struct init *i, int status)
 		sys_sleep_ms(1);
 	relay_finish(&i->relay[1]);
 	relay_finish(&i->relay[2]);
-	if (i->manifest.root && !i->manifest.root_readonly)
+	if (i->manifest.root && !i->manifest.root_readonly && !i->manifest.root_shared)
 		mounts_sync();
 	report(i, &end);
 	wait_for_end();

@@ -75,6 +75,7 @@ int manifest_parse(struct manifest *m, const char *data, size_t len)
 	memset(m, 0, sizeof(*m));
 	m->terminal = head.flags & PROTOCOL_TERMINAL;
 	m->root_readonly = head.flags & PROTOCOL_ROOT_READONLY;
+	m->root_shared = head.flags & PROTOCOL_ROOT_SHARED;
 	m->cols = head.cols;
 	m->rows = head.rows;
 	while (r == 0 && at < len) {

@@ -13,7 +13,7 @@ struct manifest {
 	const char *env[PROTOCOL_ENV_MAX + 1]; /* ends with NULL */
 	unsigned n_args, n_env;
 	const char *cwd, *user, *hostname, *root; /* NULL: none */
-	bool terminal, root_readonly;
+	bool terminal, root_readonly, root_shared;
 	uint16_t cols, rows;
 };
 

@@ -120,18 +120,19 @@ static int mount_device(const char *device, unsigned long flags, const char *kno
 	return first;
 }
 
-/* The initial RAM disk stays below, as it cannot be unmounted. */
-static int enter(void)
+/* Make the file system at @root the root. The initial RAM disk stays below, as it cannot be
+ * unmounted. */
+static int enter(const char *root)
 {
 	static const char *const moved[] = { "/dev", "/proc", "/sys" };
-	static const char *const targets[] = { NEW_ROOT "/dev", NEW_ROOT "/proc", NEW_ROOT "/sys" };
-	int r;
+	int r = sys_chdir(root);
 
-	for (unsigned i = 0; i < ARRAY_SIZE(moved); i++) {
-		sys_mkdir(targets[i], 0755); /* there is one, or the root is read-only */
-		sys_mount(moved[i], targets[i], NULL, MS_MOVE, NULL);
+	for (unsigned i = 0; i < ARRAY_SIZE(moved) && r == 0; i++) {
+		const char *here = moved[i] + 1;
+
+		sys_mkdir(here, 0755); /* there is one, or the root is read-only */
+		sys_mount(moved[i], here, NULL, MS_MOVE, NULL);
 	}
-	r = sys_chdir(NEW_ROOT);
 	if (r == 0)
 		r = sys_mount(".", "/", NULL, MS_MOVE, NULL);
 	if (r == 0)
@@ -151,7 +152,39 @@ int mounts_root(const char *device, bool readonly)
 	sys_close(fd);
 	sys_mkdir(NEW_ROOT, 0755);
 	r = mount_device(device, readonly ? MS_RDONLY : 0, known);
-	return r == 0 ? enter() : r;
+	return r == 0 ? enter(NEW_ROOT) : r;
+}
+
+/* As with a disk, the driver finds it in its own time. */
+static int mount_tag(const char *tag, const char *at)
+{
+	int r = -EINVAL;
+
+	for (unsigned ms = 0; ms <= WAIT_MS && r == -EINVAL; ms += STEP_MS) {
+		r = sys_mount(tag, at, "virtiofs", MS_RDONLY, NULL);
+		if (r == -EINVAL)
+			sys_sleep_ms(STEP_MS);
+	}
+	return r;
+}
+
+int mounts_shared_root(const char *tag)
+{
+	static const char *const folders[] = { NEW_ROOT "/host", NEW_ROOT "/upper",
+		                               NEW_ROOT "/work", NEW_ROOT "/root" };
+	int r;
+
+	sys_mkdir(NEW_ROOT, 0755);
+	r = sys_mount("tmpfs", NEW_ROOT, "tmpfs", 0, "mode=755");
+	for (unsigned i = 0; i < ARRAY_SIZE(folders) && r == 0; i++)
+		r = sys_mkdir(folders[i], 0755);
+	if (r == 0)
+		r = mount_tag(tag, NEW_ROOT "/host");
+	if (r == 0)
+		r = sys_mount("overlay", NEW_ROOT "/root", "overlay", 0,
+		              "lowerdir=" NEW_ROOT "/host,upperdir=" NEW_ROOT
+		              "/upper,workdir=" NEW_ROOT "/work");
+	return r == 0 ? enter(NEW_ROOT "/root") : r;
 }
 
 void mounts_sync(void)

@@ -27,6 +27,17 @@ int mounts_early(void) MUST_CHECK;
 int mounts_root(const char *device, bool readonly) MUST_CHECK;
 
 /**
+ * mounts_shared_root() - Make a file system of the host the root, below one in memory
+ * @tag: Its tag
+ *
+ * What is written goes to memory, and is forgotten at the end.
+ * Return: 0.
+ * Errors: -EINVAL there is no such tag; -ENODEV the kernel lacks virtiofs or overlay; others of
+ *         mount(2).
+ */
+int mounts_shared_root(const char *tag) MUST_CHECK;
+
+/**
  * mounts_late() - Mount what programs expect besides, where the root has a place for it
  * @tmp: Also a file system in memory on /tmp
  */

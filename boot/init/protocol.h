@@ -34,6 +34,7 @@
 enum {
 	PROTOCOL_TERMINAL = 1 << 0, /* the command gets a terminal */
 	PROTOCOL_ROOT_READONLY = 1 << 1,
+	PROTOCOL_ROOT_SHARED = 1 << 2, /* the root is the tag of a file system of the host */
 };
 
 struct protocol_head {

@@ -61,12 +61,14 @@ static const char *const sample[OPT_N_TYPES] = {
 	[OPT_NET] = "passt",
 	[OPT_PATTERN] = "a|b",
 	[OPT_CONSOLE_LOG] = "log,max=1M",
+	[OPT_SHARE] = "d:p0",
+	[OPT_VHOST_USER] = "blk,socket=s",
 	[OPT_VPORT] = "p0=file=/dev/null",
 };
 
 static const char *sample_of(const struct opt *o)
 {
-	return o->words ? o->words[0] : sample[o->type];
+	return o->type == OPT_WORD ? o->words[0] : sample[o->type];
 }
 
 /* Rows of the table that a loop test is about. */
@@ -227,8 +229,8 @@ START_TEST(parse_option_given_twice_is_refused)
 }
 END_TEST
 
-/* Parse one option @times over, each time with a value that is read-only or harmless; of ports each
- * has a name of its own. */
+/* Parse one option @times over, each time with a value that is read-only or harmless; of ports
+ * and directories each has a name of its own. */
 static int parse_times(const struct opt *o, unsigned times)
 {
 	const char *words[WORDS_MAX] = { "--check-host" };
@@ -238,7 +240,7 @@ static int parse_times(const struct opt *o, unsigned times)
 		char *digit;
 
 		words[i] = spell(o, sample_of(o), text[i]);
-		digit = strstr(text[i], "p0=");
+		digit = strstr(text[i], "p0");
 		if (digit)
 			digit[1] = (char)('0' + i);
 	}
@@ -315,6 +317,15 @@ static const struct {
 	{ { "-k", "a", "--result", "fd=1", "--", "sh" }, EINVAL, "'--result fd=1'" },
 	{ { "-k", "a", "--daemonize", "--", "sh" }, EINVAL, "'--daemonize'" },
 	{ { "-k", "a", "--on-reboot", "reset", "--", "sh" }, EINVAL, "'--on-reboot reset'" },
+	{ { "-k", "a", "--share", "/:t", "--vhost-user", "fs,socket=s,tag=t" },
+	  EINVAL,
+	  "two shared directories have the tag 't'" },
+	{ { "-k", "a", "-r", "/,share", "--share", "/:vmm.root" },
+	  EINVAL,
+	  "two shared directories have the tag 'vmm.root'" },
+	{ { "-k", "a", "-r", "/,share", "--no-default-cmdline" },
+	  EINVAL,
+	  "a shared root needs the generated words" },
 	{ { "-k", "-m", "1" }, EINVAL, "option '-k' needs a value: FILE|host ('-m'" },
 	{ { "-k", "--" }, EINVAL, "option '-k' needs a value" },
 	{ { "-k", "a", "--cmdline" }, EINVAL, "option '--cmdline' needs a value" },
@@ -696,7 +707,7 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	                 "s:i, s:s, s:s, s:n, s:s, "
 	                 "s:s, s:f, s:i, s:s, s:s, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n, "
 	                 "s:[{s:{s:i}}], s:s, s:[s], s:{s:s, s:s}, s:n, "
-	                 "s:[s], s:n, s:n, s:b, s:b, s:n, s:[s, s], s:n}",
+	                 "s:[s], s:n, s:n, s:b, s:b, s:n, s:[s, s], s:n, s:[], s:[]}",
 	                 "pidfile", "daemonize", 0, "exit-with-parent", 0, "control", "paused", 0,
 	                 "kernel", "k\xef\xbf\xbd", "initrd", "append", "no-default-cmdline", 0,
 	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "werror",
@@ -707,7 +718,7 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	                 "vsock", "port", "a", "fd", 4, "expect", "e", "fail-on", "oops",
 	                 "console-log", "path", "c", "max", "1M", "idle-timeout", "env", "A=b",
 	                 "cwd", "guest-user", "terminal", 0, "no-terminal", 1, "kvm", "command",
-	                 "sh", "-c", "modules");
+	                 "sh", "-c", "modules", "share", "vhost-user");
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(all, want));
 	json_decref(all);

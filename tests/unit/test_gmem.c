@@ -114,11 +114,15 @@ START_TEST(fini_of_zeroed_and_finished_memory_is_fine)
 }
 END_TEST
 
+/* The second one others map too. */
+static const bool shared[] = { false, true };
+
 START_TEST(restore_brings_back_what_was_kept_and_clears_the_rest)
 {
 	struct gmem m;
 
 	two_regions(&m);
+	ck_assert(!shared[_i] || gmem_share(&m, NULL) == 0);
 	ck_assert_int_eq(gmem_keep_begin(&m, NULL), 0);
 	m.region[0].host[5000] = 1;
 	m.region[1].host[HIGH_SIZE - 1] = 2;
@@ -135,6 +139,7 @@ START_TEST(restore_brings_back_what_was_kept_and_clears_the_rest)
 	ck_assert_uint_eq(m.region[0].host[LOW_SIZE - 1], 0);
 	ck_assert_uint_eq(m.region[1].host[HIGH_SIZE - 1], 2);
 	ck_assert_uint_eq(m.region[1].host[0], 0);
+	ck_assert_int_eq(m.region[1].fd >= 0, shared[_i]);
 	gmem_fini(&m);
 }
 END_TEST
@@ -203,7 +208,7 @@ int main(void)
 	tcase_add_test(tc, add_aligned_region_begins_on_a_huge_page_of_zeros);
 	tcase_add_loop_test(tc, add_bad_region_is_refused_in_words, 0, ARRAY_SIZE(refused));
 	tcase_add_test(tc, add_third_region_is_refused);
-	tcase_add_test(tc, restore_brings_back_what_was_kept_and_clears_the_rest);
+	tcase_add_loop_test(tc, restore_brings_back_what_was_kept_and_clears_the_rest, 0, 2);
 	tcase_add_test(tc, restore_brings_back_a_second_time);
 	tcase_add_test(tc, keep_begin_half_done_is_given_back);
 	tcase_add_test(tc, keep_begin_beyond_the_limit_of_files_names_it);

@@ -112,7 +112,7 @@ START_TEST(manifest_parse_gives_each_record_its_place)
 	ck_assert_str_eq(m.user, "u");
 	ck_assert_str_eq(m.hostname, "h");
 	ck_assert_str_eq(m.root, "/dev/vda");
-	ck_assert(m.terminal && m.root_readonly);
+	ck_assert(m.terminal && m.root_readonly && !m.root_shared);
 	ck_assert_uint_eq(m.cols, 80);
 	ck_assert_uint_eq(m.rows, 25);
 }
