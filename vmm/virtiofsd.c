@@ -72,6 +72,7 @@ NORETURN static void become(const struct place *p, const char *dir, bool readonl
 	uint8_t why = CANNOT_MOUNT;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setsid(); /* what a terminal or timeout(1) sends to all of us is for the VM */
 	for (int s = 1; s < NSIG; s++)
 		(void)signal(s, SIG_DFL);
 	sigemptyset(&none);

@@ -76,6 +76,7 @@ case_shared_folder_dies() {
 # Stopped, let go on, and killed: what it started ends with it.
 lab_case shared_folder_ends_with_vmm limit=240
 case_shared_folder_ends_with_vmm() {
+	local stopped pid
 	root_directory
 	mkdir "$work/rw"
 	vmm_start --kernel "$LAB_KERNEL" --rootfs "$root" --share "$work/rw:rw" --control "$work/qmp" -- \
@@ -91,6 +92,9 @@ case_shared_folder_ends_with_vmm() {
 	"$vmmctl" "$work/qmp" cont
 	until (($(<"$work/rw/n") > stopped + 20)); do sleep 0.2; done
 	virtiofsds "$work" >"$work/left" || fail "there is no virtiofsd"
+	while read -r pid; do
+		[[ $(ps -o pgid= "$pid") -ne $(ps -o pgid= "$vmm_pid") ]] || fail "virtiofsd gets the signals of a terminal"
+	done <"$work/left"
 	kill -KILL "$vmm_pid"
 	vmm_wait
 	await_no_virtiofsd
