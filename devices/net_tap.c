@@ -16,8 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define TUN_PATH "/dev/net/tun"
-#define BIT(n)   (1ULL << (n))
+#define BIT(n) (1ULL << (n))
 
 /* What the kernel does with frames that it gets from us, with every tap that has a vnet header. */
 #define HOST_FEATURES                                                                              \
@@ -151,20 +150,21 @@ static int prepare(struct net_backend *b, unsigned pair, struct err *e)
 
 static int open_tun(struct err *e)
 {
-	int fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	int fd = open(NET_TAP_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
 		return err_set(e, ENOENT,
-		               TUN_PATH " is missing: 'modprobe tun', or pass the device into this "
-		                        "container");
+		               NET_TAP_PATH
+		               " is missing: 'modprobe tun', or pass the device into this "
+		               "container");
 	if (errno == EACCES || errno == EPERM)
 		return err_set(e, EACCES,
-		               TUN_PATH " is not permitted: 'chmod 666 " TUN_PATH
-		                        "' is safe, or have the tap opened by "
-		                        "another program and give fd=N");
-	return err_errno(e, errno, "cannot open " TUN_PATH);
+		               NET_TAP_PATH " is not permitted: 'chmod 666 " NET_TAP_PATH
+		                            "' is safe, or have the tap opened by "
+		                            "another program and give fd=N");
+	return err_errno(e, errno, "cannot open " NET_TAP_PATH);
 }
 
 /* The name of an interface as the kernel takes it. */

@@ -4,6 +4,8 @@
 
 #include "devices/net_backend.h"
 
+#define NET_TAP_PATH "/dev/net/tun"
+
 /*
  * A tap interface of the host's kernel, or a macvtap: a frame is one readv(2) or writev(2), and the
  * kernel does checksums and segmentation.

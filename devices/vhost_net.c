@@ -9,8 +9,7 @@
 #include <linux/virtio_ring.h>
 #include <sys/ioctl.h>
 
-#define DEVICE_PATH "/dev/vhost-net"
-#define BIT(n)      (1ULL << (n))
+#define BIT(n) (1ULL << (n))
 
 /* What whoever walks the rings has to know; checksums and the like are the tap's. */
 #define MUST   (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MRG_RXBUF))
@@ -126,21 +125,21 @@ static const struct vhost_ops net_ops = {
 
 static int open_device(struct err *e)
 {
-	int fd = open(DEVICE_PATH, O_RDWR | O_CLOEXEC);
+	int fd = open(VHOST_NET_PATH, O_RDWR | O_CLOEXEC);
 
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
 		return err_set(e, ENOENT,
-		               DEVICE_PATH
+		               VHOST_NET_PATH
 		               " is missing: 'modprobe vhost_net', pass the device into "
 		               "this container, or leave 'vhost' out");
 	if (errno == EACCES || errno == EPERM)
 		return err_set(e, EACCES,
-		               DEVICE_PATH
+		               VHOST_NET_PATH
 		               " is not permitted: join its group (mostly kvm), or leave "
 		               "'vhost' out");
-	return err_errno(e, errno, "cannot open " DEVICE_PATH);
+	return err_errno(e, errno, "cannot open " VHOST_NET_PATH);
 }
 
 int vhost_net_open(struct vhost **ret, int tap, struct err *e)
@@ -152,13 +151,14 @@ int vhost_net_open(struct vhost **ret, int tap, struct err *e)
 	if (fd < 0)
 		return fd;
 	if (ioctl(fd, VHOST_GET_FEATURES, &features) < 0)
-		return err_errno(e, errno, DEVICE_PATH " is no vhost device (VHOST_GET_FEATURES)");
+		return err_errno(e, errno,
+		                 VHOST_NET_PATH " is no vhost device (VHOST_GET_FEATURES)");
 	if ((features & MUST) != MUST)
 		return err_set(e, EOPNOTSUPP,
 		               "the host's vhost-net knows no virtio 1: leave 'vhost' out");
 	n = calloc(1, sizeof(*n));
 	if (!n)
-		return err_errno(e, ENOMEM, "cannot use " DEVICE_PATH);
+		return err_errno(e, ENOMEM, "cannot use " VHOST_NET_PATH);
 	vhost_init(&n->base, &net_ops, "vhost-net", 2);
 	n->base.judged = JUDGED;
 	n->base.features = features & JUDGED;

@@ -4,6 +4,8 @@
 
 #include "devices/vhost.h"
 
+#define VHOST_NET_PATH "/dev/vhost-net"
+
 /*
  * The kernel's vhost-net: a worker of the kernel's moves frames between the rings of a network card
  * and a tap. Vring 0 receives, vring 1 sends; a card of several pairs has one for each.

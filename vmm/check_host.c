@@ -2,6 +2,8 @@
 #include "vmm/check_host.h"
 
 #include "arch/arch.h"
+#include "devices/net_tap.h"
+#include "devices/vhost_net.h"
 #include "vmm/jail.h"
 #include "vmm/vm.h"
 
@@ -23,8 +25,42 @@ static const struct arch_cap caps[] = {
 	{ 0, NULL, false, NULL },
 };
 
+/* What a VM can do without. */
+static const struct {
+	const char *path, *use;
+} extra_nodes[] = {
+	{ NET_TAP_PATH, "--net tap=NAME" },
+	{ VHOST_NET_PATH, "--net ...,vhost" },
+};
+
 /* One line: what it is about, and what is found. */
 #define LINE "%-12s "
+
+/* One line about something that a VM needs, or would use. @why: not to be had, NULL: it is there.
+ */
+static void tell_need(FILE *out, bool required, const char *name, const char *why, const char *use)
+{
+	fprintf(out, LINE "%-4s %-20s %s%s%s\n", required ? "required" : "optional",
+	        why ? "NO" : "yes", name, why ? why : "", why ? "lost: " : "", use);
+}
+
+static void tell_extra_nodes(FILE *out)
+{
+	for (size_t i = 0; i < sizeof(extra_nodes) / sizeof(*extra_nodes); i++) {
+		const int fd = open(extra_nodes[i].path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+		const char *why = NULL;
+
+		if (fd >= 0)
+			close(fd);
+		else if (errno == EACCES || errno == EPERM)
+			why = "not permitted; ";
+		else if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
+			why = "missing; ";
+		else
+			why = "cannot be opened; ";
+		tell_need(out, false, extra_nodes[i].path, why, extra_nodes[i].use);
+	}
+}
 
 static int verdict_no(FILE *out, const char *why)
 {
@@ -94,8 +130,7 @@ static const struct arch_cap *tell_caps(FILE *out, int kvm_fd, const struct arch
 	for (; list->name; list++) {
 		const bool has = ioctl(kvm_fd, KVM_CHECK_EXTENSION, list->cap) > 0;
 
-		fprintf(out, LINE "%-4s %-20s %s%s\n", list->required ? "required" : "optional",
-		        has ? "yes" : "NO", list->name, has ? "" : "lost: ", list->use);
+		tell_need(out, list->required, list->name, has ? NULL : "", list->use);
 		if (!has && list->required && !missing)
 			missing = list;
 	}
@@ -165,6 +200,7 @@ int check_host_run(FILE *out, struct err *e)
 	int status = 0, kvm_fd;
 
 	jail_check_host(out);
+	tell_extra_nodes(out);
 	kvm_fd = open_node(out, &status);
 
 	if (kvm_fd >= 0) {

@@ -13,7 +13,8 @@
  * @out: Where the report goes, one fact a line; the last line is the verdict
  * @e:   Says why there is no report
  *
- * Looks at /dev/kvm, the capabilities of KVM and a probe guest. Takes well under a second.
+ * Looks at /dev/kvm, the capabilities of KVM, a probe guest, and what network cards may want of the
+ * host, which is optional. Takes well under a second.
  * Context: instead of a VM; opens files, uses SIGALRM for a moment.
  * Return:  0 = they run, CHECK_HOST_UNFIT = they do not (no KVM included), or -errno.
  */

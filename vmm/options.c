@@ -595,8 +595,8 @@ const struct opt options[] = {
 	  .field = AT(check_host),
 	  .help = "say whether an ordinary kernel can run on this host",
 	  .more = MORE(
-	          "Reports /dev/kvm, the kind of KVM, its capabilities and what a probe guest can "
-	          "do; "
+	          "Reports /dev/kvm, the kind of KVM, its capabilities, what a probe guest can do, "
+	          "and, as optional, the devices that taps and vhost need; "
 	          "status 0, or 77 when an ordinary kernel cannot run.") },
 	{ .name = "version",
 	  .type = OPT_VERSION,

@@ -34,12 +34,25 @@ case_no_legacy_probing() {
 	expect_no_text 'ACPI (BIOS )?Error|ACPI Warning|\[Firmware Bug\]'
 }
 
-lab_case check_host
-case_check_host() {
+# Set `status`; the report is in $work/out.
+check_host() {
 	status=0
 	"$vmm" --check-host >"$work/out" 2>"$work/err" || status=$?
+}
+
+lab_case check_host fast=1
+case_check_host() {
+	check_host
 	[[ $status == 0 ]] || fail "--check-host ended with $status where stock kernels run"
 	[[ $(grep -cE '^jail +yes ' "$work/out") == 15 ]] || fail "it does not give each layer of the jail"
+	expect_text '^optional +yes +/dev/net/tun +--net tap=NAME$'
+	expect_text '^optional +yes +/dev/vhost-net +--net ...,vhost$'
+	away /dev/vhost-net check_host
+	[[ $status == 0 ]] || fail "--check-host ended with $status for want of what is optional"
+	expect_text '^optional +NO +/dev/vhost-net +missing; lost: --net ...,vhost$'
+	by_user
+	closed /dev/net/tun check_host
+	expect_text '^optional +NO +/dev/net/tun +not permitted; lost: --net tap=NAME$'
 }
 
 lab_case own_kernel_words
