@@ -233,6 +233,8 @@ static void put_tail(void)
 	     ".Sh SEE ALSO\n"
 	     ".Xr taskset 1 ,\n"
 	     ".Xr timeout 1 ,\n"
+	     ".Xr vmm\\-run\\-bundle 1 ,\n"
+	     ".Xr vmm\\-smoke 1 ,\n"
 	     ".Xr vmmctl 1 ,\n"
 	     ".Xr mke2fs 8\n"
 	     ".Pp\n"
