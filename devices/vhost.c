@@ -79,6 +79,24 @@ static struct virtio_queue *queue_of(const struct vhost *v, unsigned i)
 	return &v->dev->queue[v->first + i];
 }
 
+/* From now on somebody else serves a queue: its notifications no longer reach the device's verbs.
+ */
+static void lend(struct virtio_dev *d, struct virtio_queue *q)
+{
+	q->lent = true;
+	if (d->loop)
+		loop_mod(d->loop, &q->kick, 0);
+}
+
+/* The queue is ours again, from the chain on that the driver made available as number @next. */
+static void take_back(struct virtio_dev *d, struct virtio_queue *q, uint16_t next)
+{
+	q->lent = false;
+	virtq_seek(&q->ring, next);
+	if (d->loop)
+		loop_mod(d->loop, &q->kick, VIRTIO_KICK_EVENTS);
+}
+
 static int hand_over(struct vhost *v, unsigned i)
 {
 	struct virtq *q = &queue_of(v, i)->ring;
@@ -93,7 +111,7 @@ static int hand_over(struct vhost *v, unsigned i)
 
 	if (e < 0)
 		return e;
-	virtio_lend_begin(v->dev, (uint16_t)(v->first + i));
+	lend(v->dev, queue_of(v, i));
 	return v->ops->enable(v, i, true);
 }
 
@@ -104,7 +122,7 @@ int vhost_start(struct vhost *v)
 	int r;
 
 	for (unsigned i = 0; i < v->n_vrings; i++)
-		if (virtio_lent(queue_of(v, i)))
+		if (queue_of(v, i)->lent)
 			return 0;
 	/* What a driver broke before its last reset is forgotten. */
 	(void)!read(v->err.fd, &old, sizeof(old));
@@ -130,12 +148,12 @@ void vhost_stop(struct vhost *v)
 		uint16_t next = 0;
 		int r;
 
-		if (!virtio_lent(q))
+		if (!q->lent)
 			continue;
 		r = v->ops->enable(v, i, false);
 		if (r == 0)
 			r = v->ops->get_vring_base(v, i, &next);
-		virtio_lend_end(d, (uint16_t)(v->first + i), next);
+		take_back(d, q, next);
 		if (r < 0) {
 			/* Nobody knows where it is: it serves again after a reset. */
 			q->ring.broken = true;

@@ -2,7 +2,7 @@
 #ifndef DEVICES_VHOST_H
 #define DEVICES_VHOST_H
 
-#include "devices/virtio_lend.h"
+#include "devices/virtio_dev.h"
 
 /*
  * Queues served outside of this process's threads, the front-end's half: what is common to the
@@ -16,6 +16,10 @@
  *                   RAM and the eventfds are told
  *   vhost_start()   the driver is ready: its rings are handed over
  *   vhost_stop()    before a reset, and whenever the device wants its rings back
+ *
+ * While a ring is lent, whoever serves it waits for the queue's own eventfd and writes the device's
+ * own interrupt, both of which KVM is wired to: neither a notification nor an interrupt wakes a
+ * thread of ours.
  *
  * A new kind of back-end is a table of operations and a function that opens it; a new device kind
  * calls start in its activate verb and stop in its reset verb. Chains must be given back in the

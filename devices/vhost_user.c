@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/vhost_user.h"
 
-#include "devices/virtio_lend.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <linux/virtio_config.h>

@@ -88,12 +88,12 @@ void virtio_dev_fini(struct virtio_dev *d)
 	*d = (struct virtio_dev){ 0 };
 }
 
-/* Interrupt the driver for @event, VIRTIO_MMIO_INT_*. */
-static void interrupt(struct virtio_dev *d, uint32_t event)
+/* Something but a queue is new. */
+static void interrupt_for_config(struct virtio_dev *d)
 {
 	/* Release: pairs with the transport's acquire, so that a driver that reads the register
 	 * finds what the event is about. The bit is there before the edge. */
-	__atomic_fetch_or(&d->interrupt_status, event, __ATOMIC_RELEASE);
+	__atomic_fetch_or(&d->interrupt_status, VIRTIO_MMIO_INT_CONFIG, __ATOMIC_RELEASE);
 	irq_raise(&d->irq);
 }
 
@@ -102,7 +102,7 @@ void virtio_dev_signal(struct virtio_dev *d, uint16_t qi)
 	if (!virtq_wants_signal(&d->queue[qi].ring))
 		return;
 	counter_add(&d->queue[qi].ring.count.interrupts, 1);
-	interrupt(d, VIRTIO_MMIO_INT_VRING);
+	irq_raise(&d->irq);
 }
 
 void virtio_dev_config_changed(struct virtio_dev *d,
@@ -113,7 +113,7 @@ void virtio_dev_config_changed(struct virtio_dev *d,
 	d->generation++;
 	pthread_mutex_unlock(&d->config_lock);
 	if (d->active)
-		interrupt(d, VIRTIO_MMIO_INT_CONFIG);
+		interrupt_for_config(d);
 }
 
 /* Whoever is told looks at the counters. */
@@ -148,7 +148,7 @@ void virtio_dev_fail(struct virtio_dev *d, int r, const char *why)
 	counter_add(&d->failures, 1);
 	tell(d);
 	if (was & VIRTIO_CONFIG_S_DRIVER_OK)
-		interrupt(d, VIRTIO_MMIO_INT_CONFIG);
+		interrupt_for_config(d);
 	if (!log_limit_pass(&d->complaints, &dropped))
 		return;
 	log_warn("%s: stopped until its driver resets it: %s: %s", d->label, why,
@@ -161,7 +161,7 @@ void virtio_dev_kick(struct virtio_dev *d, uint16_t qi)
 {
 	int r;
 
-	if (!d->active || !d->queue[qi].ring.desc || d->queue[qi].lent_idx ||
+	if (!d->active || !d->queue[qi].ring.desc || d->queue[qi].lent ||
 	    virtio_dev_status(d) & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
 	counter_add(&d->queue[qi].ring.count.kicks, 1);
@@ -192,6 +192,8 @@ void virtio_dev_start(struct virtio_dev *d)
 	int r;
 
 	d->active = true;
+	/* From now on: see virtio_mmio.h. */
+	__atomic_fetch_or(&d->interrupt_status, VIRTIO_MMIO_INT_VRING, __ATOMIC_RELEASE);
 	r = d->ops->activate ? d->ops->activate(d) : 0;
 	if (r < 0) {
 		virtio_dev_fail(d, r, "it cannot be activated");

@@ -46,8 +46,7 @@ struct virtio_queue {
 	struct virtq ring;
 	struct loop_source kick; /* eventfd that KVM or the transport writes */
 	struct virtio_dev *dev;
-	const uint16_t *lent_idx; /* atomic; see virtio_lend.h. NULL: the device serves it */
-	uint16_t lent_seen; /* atomic; of *lent_idx, what the driver was told of */
+	bool lent; /* [role: on_dev] somebody else serves it: vhost.h */
 };
 
 struct vhost;
@@ -62,8 +61,6 @@ struct virtio_dev {
 	uint32_t generation; /* of @config [lock: config_lock] */
 	struct virtio_queue *queue; /* ops->n_queues */
 	struct vhost *vhost; /* who may serve queues instead of us; NULL: nobody */
-	unsigned n_lent; /* atomic; queues that are not served here: virtio_lend.h */
-	uint32_t lent_tick; /* atomic; when the driver last asked about those */
 	struct loop *loop; /* its thread is the device's thread; NULL in unit tests: the caller's */
 	struct irq irq;
 	uint32_t interrupt_status; /* atomic */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/virtio_mmio.h"
 
-#include "devices/virtio_lend.h"
-
 #include <assert.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
@@ -13,6 +11,8 @@
 #define MAGIC 0x74726976 /* "virt" */
 
 _Static_assert(VIRTIO_MMIO_NOTIFY_OFFSET == VIRTIO_MMIO_QUEUE_NOTIFY, "QueueNotify has moved");
+_Static_assert(VIRTIO_MMIO_ACK_OFFSET == VIRTIO_MMIO_INTERRUPT_ACK, "InterruptACK has moved");
+_Static_assert(VIRTIO_MMIO_IDLE_ACK == VIRTIO_MMIO_INT_VRING, "used buffers have another bit");
 
 #define STATUS_DRIVER_BITS                                                                         \
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |      \
@@ -317,11 +317,8 @@ static uint64_t window_read(void *self, uint64_t offset, unsigned len)
 	if (!is_register(offset, len))
 		return 0;
 	/* For every interrupt, so without the lock. Acquire: pairs with the device's release. */
-	if (offset == VIRTIO_MMIO_INTERRUPT_STATUS) {
-		if (__atomic_load_n(&t->dev->n_lent, __ATOMIC_ACQUIRE) > 0)
-			virtio_lend_look(t->dev);
+	if (offset == VIRTIO_MMIO_INTERRUPT_STATUS)
 		return __atomic_load_n(&t->dev->interrupt_status, __ATOMIC_ACQUIRE);
-	}
 	pthread_mutex_lock(&t->lock);
 	value = read_register(t, offset);
 	pthread_mutex_unlock(&t->lock);
@@ -340,7 +337,8 @@ static void window_write(void *self, uint64_t offset, unsigned len, uint64_t val
 		return;
 	/* These two come often, and touch nothing that the lock guards. */
 	if (offset == VIRTIO_MMIO_INTERRUPT_ACK) {
-		__atomic_fetch_and(&t->dev->interrupt_status, ~(uint32_t)value, __ATOMIC_ACQ_REL);
+		__atomic_fetch_and(&t->dev->interrupt_status,
+		                   ~(uint32_t)value | VIRTIO_MMIO_IDLE_ACK, __ATOMIC_ACQ_REL);
 		return;
 	}
 	if (offset == VIRTIO_MMIO_QUEUE_NOTIFY) {

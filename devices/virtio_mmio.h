@@ -19,12 +19,18 @@
  *   and VERSION_1 is among them.
  * - Queue registers: from FEATURES_OK to DRIVER_OK, on a queue that is not ready. QueueReady
  *   itself may go up and down in that time. A live queue stops by a reset of the device only.
+ * - InterruptACK: the bit of a changed config space goes. That of used buffers is set in
+ *   InterruptStatus from DRIVER_OK to the reset: interrupts are edges, sent when there is
+ * something, so that a driver that gets one and reads it finds it true, whoever sent it, the kernel
+ * and other processes included (vhost.h). So nobody has to hear of that acknowledgement either.
  * What a queue's registers hold is judged at DRIVER_OK: a ready queue that cannot be served sets
  * DEVICE_NEEDS_RESET.
  */
 
 #define VIRTIO_MMIO_WINDOW        0x1000 /* bytes of guest address space for one device */
 #define VIRTIO_MMIO_NOTIFY_OFFSET 0x50 /* QueueNotify: where an ioeventfd is put */
+#define VIRTIO_MMIO_ACK_OFFSET    0x64 /* InterruptACK */
+#define VIRTIO_MMIO_IDLE_ACK      1 /* the value there that changes nothing: used buffers were seen */
 #define VIRTIO_MMIO_QUEUES_MAX    16
 #define VIRTIO_MMIO_VENDOR        0x204d4d56 /* VendorID: "VMM " */
 

@@ -55,7 +55,7 @@ LAYERS = {
     "virtq": (["devices/virtq"], ["base", "memory", "iov"]),
     # Registers, status machine and interrupts of every virtio device.
     "transport": (
-        ["devices/virtio_dev", "devices/virtio_lend", "devices/virtio_mmio"],
+        ["devices/virtio_dev", "devices/virtio_mmio"],
         ["base", "memory", "loop", "irq", "bus", "iov", "virtq"],
     ),
     # Queues that the kernel or another process serves. Knows where guest RAM is, to tell them,

@@ -76,6 +76,7 @@ struct machine {
 	struct io_thread io; /* only if there are disks */
 	struct machine_slot *slot; /* room for all; @n_slots are in use */
 	unsigned n_slots;
+	int acks; /* of slots_create(): where KVM counts acknowledgements that change nothing */
 	struct vcpus vcpus;
 	struct reset reset;
 };

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 
 /* Put a device behind the next free window. */
 static int add_virtio(struct machine *m, struct virtio_dev *dev, struct err *e)
@@ -32,6 +33,9 @@ static int add_virtio(struct machine *m, struct virtio_dev *dev, struct err *e)
 	            e);
 	if (r == 0)
 		r = vm_connect_irq(&m->vm, &dev->irq, first->gsi + n, e);
+	if (r == 0)
+		r = vm_connect_kick(&m->vm, base + VIRTIO_MMIO_ACK_OFFSET, VIRTIO_MMIO_IDLE_ACK,
+		                    m->acks, e);
 	for (uint16_t q = 0; q < dev->ops->n_queues && r == 0; q++)
 		r = vm_connect_kick(&m->vm, base + VIRTIO_MMIO_NOTIFY_OFFSET, q,
 		                    dev->queue[q].kick.fd, e);
@@ -186,7 +190,7 @@ static unsigned count_virtio(const struct machine *m)
 }
 
 /* The order is the guest's: the first disk is /dev/vda. */
-int slots_create(struct machine *m, struct err *e)
+static int create_all(struct machine *m, struct err *e)
 {
 	unsigned n = count_virtio(m);
 	int r;
@@ -209,6 +213,18 @@ int slots_create(struct machine *m, struct err *e)
 	if (r == 0)
 		r = create_vsock(m, e);
 	return r == 0 ? create_backends(m, e) : r;
+}
+
+int slots_create(struct machine *m, struct err *e)
+{
+	int r;
+
+	m->acks = eventfd(0, EFD_CLOEXEC);
+	if (m->acks < 0)
+		return err_errno(e, errno, "cannot make an eventfd");
+	r = create_all(m, e);
+	fd_close(&m->acks); /* KVM keeps it */
+	return r;
 }
 
 int slots_start(struct machine *m, struct err *e)

@@ -269,8 +269,6 @@ static void run_step(struct virtio_dev *d, uint8_t step)
 			(void)virtio_net_set_link(net, arg & 8);
 		if (arg & 16)
 			virtio_dev_again(d, (uint16_t)(arg % QUEUES));
-		if (d->n_lent > 0)
-			virtio_lend_look(d);
 		break;
 	case 3:
 		for (uint16_t qi = 0; qi < QUEUES; qi++)

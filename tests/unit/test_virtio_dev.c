@@ -201,7 +201,7 @@ START_TEST(start_that_fails_needs_reset_and_is_not_kicked)
 	p.activate_r = -EIO;
 	start();
 	ck_assert(virtio_dev_status(&p.base) & VIRTIO_CONFIG_S_NEEDS_RESET);
-	ck_assert_uint_eq(p.base.interrupt_status, VIRTIO_MMIO_INT_CONFIG);
+	ck_assert_uint_ne(p.base.interrupt_status & VIRTIO_MMIO_INT_CONFIG, 0);
 	virtio_dev_kick(&p.base, 0);
 	ck_assert_uint_eq(p.kicks[0], 0);
 	virtio_dev_reset(&p.base);
@@ -224,7 +224,7 @@ START_TEST(kick_with_broken_ring_needs_reset)
 	ring_offer(r, 8);
 	virtio_dev_kick(&p.base, 0);
 	ck_assert(virtio_dev_status(&p.base) & VIRTIO_CONFIG_S_NEEDS_RESET);
-	ck_assert_uint_eq(p.base.interrupt_status, VIRTIO_MMIO_INT_CONFIG);
+	ck_assert_uint_ne(p.base.interrupt_status & VIRTIO_MMIO_INT_CONFIG, 0);
 	ck_assert_uint_eq(interrupts(), 1);
 	ck_assert_uint_eq(r->used->idx, 0);
 	virtio_dev_kick(&p.base, 0);
@@ -288,7 +288,7 @@ START_TEST(reset_while_active_forgets_the_driver)
 {
 	start();
 	p.base.acked = p.base.features;
-	p.base.interrupt_status = VIRTIO_MMIO_INT_VRING;
+	ck_assert_uint_eq(p.base.interrupt_status, VIRTIO_MMIO_INT_VRING);
 	virtio_dev_reset(&p.base);
 	ck_assert_uint_eq(p.resets, 1);
 	ck_assert(!p.base.active);
@@ -379,7 +379,7 @@ START_TEST(config_changed_moves_generation_and_interrupts)
 	virtio_dev_config_changed(&p.base, change_first, &value);
 	ck_assert_uint_eq(virtio_dev_config_read(&p.base, 0, 1), 99);
 	ck_assert_uint_ne(virtio_dev_generation(&p.base), before);
-	ck_assert_uint_eq(p.base.interrupt_status, VIRTIO_MMIO_INT_CONFIG);
+	ck_assert_uint_ne(p.base.interrupt_status & VIRTIO_MMIO_INT_CONFIG, 0);
 	ck_assert_uint_eq(interrupts(), 1);
 }
 END_TEST
