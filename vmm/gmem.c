@@ -85,6 +85,17 @@ static int replace(uint8_t *host, uint64_t size, int flags, int fd, uint64_t off
 	               : 0;
 }
 
+/* Memory that is a file counts as one. Returns @r. */
+static int cannot(const char *what, int r, struct err *e)
+{
+	if (r == -EFBIG)
+		return err_set(e, EFBIG, "cannot %s: raise 'ulimit -f' above --memory", what);
+	return err_errno(e, -r, "cannot %s", what);
+}
+
+#define KEEP  "keep what the guest starts with"
+#define SHARE "share guest RAM with a back-end"
+
 int gmem_keep_begin(struct gmem *m, struct err *e)
 {
 	CLEANUP_FD int fd = memfd_create("guest-ram", MFD_CLOEXEC);
@@ -95,12 +106,8 @@ int gmem_keep_begin(struct gmem *m, struct err *e)
 		r = replace(m->region[i].host, m->region[i].size, MAP_SHARED, fd, offset);
 		offset += m->region[i].size;
 	}
-	if (r == -EFBIG)
-		return err_set(e, EFBIG,
-		               "cannot keep what the guest starts with: raise 'ulimit -f' above "
-		               "--memory");
 	if (r < 0)
-		return err_errno(e, -r, "cannot keep what the guest starts with");
+		return cannot(KEEP, r, e);
 	m->keep_fd = fd_take(&fd);
 	return 0;
 }
@@ -153,7 +160,7 @@ int gmem_keep_end(struct gmem *m, struct err *e)
 	fd_close(&m->keep_fd);
 	m->keep_fd = 0;
 	if (r < 0)
-		return err_errno(e, -r, "cannot keep what the guest starts with");
+		return cannot(KEEP, r, e);
 	copy_kept(m);
 	return 0;
 }
@@ -193,7 +200,7 @@ int gmem_share(struct gmem *m, struct err *e)
 		int r = share(&m->region[i]);
 
 		if (r < 0)
-			return err_errno(e, -r, "cannot share guest RAM with a back-end");
+			return cannot(SHARE, r, e);
 	}
 	return 0;
 }

@@ -79,6 +79,8 @@ NORETURN static void become(const struct place *p, const char *dir, bool readonl
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	dup2(null, STDIN_FILENO);
 	dup2(STDERR_FILENO, STDOUT_FILENO);
+	/* What whoever started us handed down was for us. */
+	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	snprintf(number, sizeof(number), "--fd=%d", fd);
 	snprintf(source, sizeof(source), "source=%s", at);
 	if (((!readonly && at == dir) || mount_apart(dir, at, readonly)) &&

@@ -228,6 +228,9 @@ case_vhost_user_devices() {
 		blockdev --getsize64 /dev/vda
 		dd if=/dev/zero bs=1M count=4 2>/dev/null | tr "\000" z | dd of=/dev/vda bs=1M seek=4 2>/dev/null
 		sync
+		echo virtio0 >/sys/bus/virtio/drivers/virtio_blk/unbind
+		echo virtio0 >/sys/bus/virtio/drivers/virtio_blk/bind
+		head -c 11 /dev/vda | md5sum
 		mkdir /folder && mount -t virtiofs folder /folder && echo written >/folder/file
 		echo READY
 		read line </dev/ttyS0
@@ -235,6 +238,7 @@ case_vhost_user_devices() {
 	await READY 120
 	expect_line "first block"
 	expect_line 16777216
+	expect_line "$(printf 'first block' | md5sum)"
 	[[ $(<"$work/folder/file") == written ]] || fail "the folder was not written to"
 	[[ $(dd if="$work/disk" bs=1M skip=4 count=4 status=none | tr -d z | wc -c) == 0 ]] || fail "the disk was not written to"
 	kill -KILL "$daemon"
@@ -244,4 +248,25 @@ case_vhost_user_devices() {
 	vmm_wait
 	expect_end 0 quit
 	expect_no_text never
+}
+
+lab_case vhost_user_network_card
+case_vhost_user_network_card() {
+	root_directory
+	python3 "$here/vhost_user_net.py" "$work/net" &
+	await_socket "$work/net"
+	boot_command '
+		ifconfig eth0 10.0.0.1 up
+		ping -c 3 -W 20 10.0.0.2
+		ifconfig eth0 down
+		dev=$(cd /sys/bus/virtio/drivers/virtio_net && echo virtio*)
+		echo $dev >/sys/bus/virtio/drivers/virtio_net/unbind
+		echo $dev >/sys/bus/virtio/drivers/virtio_net/bind
+		ifconfig eth0 10.0.0.1 up
+		ping -c 2 -W 20 10.0.0.2
+		exit 4' --rootfs "$root" --vhost-user "net,socket=$work/net"
+	expect_end 4 exit
+	expect_text '3 packets transmitted, 3 packets received'
+	expect_text '2 packets transmitted, 2 packets received'
+	! grep '^vmm:' "$work/err" || fail "vmm said the above"
 }
