@@ -66,7 +66,7 @@ static inline void driver_start(struct driver *d, struct virtio_dev *dev, uint64
                                 bool event_idx)
 {
 	*d = (struct driver){ .dev = dev, .ram = calloc(1, sizeof(*d->ram)) };
-	d->mem = (struct gmem){ .region = { { GPA(0), sizeof(*d->ram), (uint8_t *)d->ram } },
+	d->mem = (struct gmem){ .region = { { GPA(0), sizeof(*d->ram), (uint8_t *)d->ram, -1 } },
 		                .n_regions = 1 };
 	for (unsigned i = 0; i < dev->ops->n_queues; i++) {
 		uint64_t at = offsetof(struct driver_ram, queue) + i * sizeof(d->ram->queue[0]);

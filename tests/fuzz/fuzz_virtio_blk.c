@@ -208,7 +208,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct rings *r = calloc(1, 4096);
 	uint8_t *ram = calloc(1, RAM_BYTES);
 	struct gmem mem = {
-		.region = { { GPA(0), RAM_BYTES, ram }, { GPA(RINGS_AT), 4096, (uint8_t *)r } },
+		.region = { { GPA(0), RAM_BYTES, ram, -1 },
+		            { GPA(RINGS_AT), 4096, (uint8_t *)r, -1 } },
 		.n_regions = 2,
 	};
 	struct virtq_setup setup = {

@@ -59,7 +59,8 @@ END_TEST
 static bool reset_with_mode(uint16_t mode)
 {
 	static uint8_t page[4096];
-	const struct gmem mem = { .region = { { GPA(0), sizeof(page), page } }, .n_regions = 1 };
+	const struct gmem mem = { .region = { { GPA(0), sizeof(page), page, -1 } },
+		                  .n_regions = 1 };
 
 	memcpy(page + 0x472, &mode, sizeof(mode));
 	return arch_reset_is_panic(&mem);
