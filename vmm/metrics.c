@@ -104,17 +104,20 @@ json_t *metrics_disks(const struct machine *m)
 	return list_of(m->cfg->n_disks, m, show_disk);
 }
 
-/* Numbers below KVM_EXIT_* that have no name here are shown as such, if there are any. */
-static const char *const exit_names[VCPU_REASONS] = {
-	[KVM_EXIT_IO] = "io",
-	[KVM_EXIT_MMIO] = "mmio",
-	[KVM_EXIT_INTR] = "intr",
-	[KVM_EXIT_HLT] = "hlt",
-	[KVM_EXIT_IRQ_WINDOW_OPEN] = "irq-window-open",
-	[KVM_EXIT_SHUTDOWN] = "shutdown",
-	[KVM_EXIT_FAIL_ENTRY] = "fail-entry",
-	[KVM_EXIT_INTERNAL_ERROR] = "internal-error",
-	[KVM_EXIT_SYSTEM_EVENT] = "system-event",
+/* Those that have no name here are "other". */
+static const struct {
+	uint8_t reason; /* KVM_EXIT_* */
+	char name[16];
+} exits[] = {
+	{ KVM_EXIT_IO, "io" },
+	{ KVM_EXIT_MMIO, "mmio" },
+	{ KVM_EXIT_INTR, "intr" },
+	{ KVM_EXIT_HLT, "hlt" },
+	{ KVM_EXIT_IRQ_WINDOW_OPEN, "irq-window-open" },
+	{ KVM_EXIT_SHUTDOWN, "shutdown" },
+	{ KVM_EXIT_FAIL_ENTRY, "fail-entry" },
+	{ KVM_EXIT_INTERNAL_ERROR, "internal-error" },
+	{ KVM_EXIT_SYSTEM_EVENT, "system-event" },
 };
 
 /* Those of @n processors together. */
@@ -126,13 +129,16 @@ static json_t *show_exits(const struct vcpu *c, unsigned n)
 
 	for (; n > 0; n--, c++) {
 		for (unsigned i = 0; i < VCPU_REASONS; i++)
-			*(exit_names[i] ? &sum[i] : &others) += counter_get(&c->exits[i]);
+			sum[i] += counter_get(&c->exits[i]);
 		others += counter_get(&c->other_exits);
 		signals += counter_get(&c->interrupted);
 	}
-	for (unsigned i = 0; i < VCPU_REASONS && r == 0; i++)
-		if (exit_names[i])
-			r = put(o, exit_names[i], "", sum[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(exits); i++) {
+		r |= put(o, exits[i].name, "", sum[exits[i].reason]);
+		sum[exits[i].reason] = 0;
+	}
+	for (unsigned i = 0; i < VCPU_REASONS; i++)
+		others += sum[i];
 	return whole(o, r | put(o, "other", "", others) | put(o, "signal", "", signals));
 }
 
