@@ -17,28 +17,32 @@
 
 /* A format that is not loaded, by its magic bytes, and what to tell who gave it. */
 struct stranger {
-	size_t off;
-	const char *magic;
-	size_t len;
 	const char *is;
+	uint16_t off;
+	uint8_t len; /* of @magic */
+	char magic[7];
+	bool compressed; /* by @is */
 };
 
 #define STRANGER(off_, magic_, is_)                                                                \
 	{                                                                                          \
-		off_, magic_, sizeof(magic_) - 1, is_                                              \
+		is_, off_, sizeof(magic_) - 1, magic_, false                                       \
 	}
-#define COMPRESSED(by) "is compressed with " by ": give the bzImage, or unpack it first"
+#define COMPRESSED(magic_, by_)                                                                    \
+	{                                                                                          \
+		by_, 0, sizeof(magic_) - 1, magic_, true                                           \
+	}
 
 /* The first match answers, so the more telling rows come first. */
 static const struct stranger strangers[] = {
-	STRANGER(0, "\x1f\x8b", COMPRESSED("gzip")),
-	STRANGER(0, "\3757zXZ\0", COMPRESSED("xz")),
-	STRANGER(0, "\x28\xb5\x2f\xfd", COMPRESSED("zstd")),
-	STRANGER(0, "BZh", COMPRESSED("bzip2")),
-	STRANGER(0, "\x02\x21\x4c\x18", COMPRESSED("lz4")),
-	STRANGER(0, "\x04\x22\x4d\x18", COMPRESSED("lz4")),
-	STRANGER(0, "\x89LZO", COMPRESSED("lzop")),
-	STRANGER(0, "\x5d\0\0", COMPRESSED("lzma")),
+	COMPRESSED("\x1f\x8b", "gzip"),
+	COMPRESSED("\3757zXZ\0", "xz"),
+	COMPRESSED("\x28\xb5\x2f\xfd", "zstd"),
+	COMPRESSED("BZh", "bzip2"),
+	COMPRESSED("\x02\x21\x4c\x18", "lz4"),
+	COMPRESSED("\x04\x22\x4d\x18", "lz4"),
+	COMPRESSED("\x89LZO", "lzop"),
+	COMPRESSED("\x5d\0\0", "lzma"),
 	STRANGER(0x38, "ARMd", "is an arm64 Image: give a kernel built for x86_64"),
 	STRANGER(0x38, "RSC\x05", "is a RISC-V Image: give a kernel built for x86_64"),
 	STRANGER(4, "zimg", "is an EFI zboot image of another machine: give an x86_64 bzImage"),
@@ -83,7 +87,11 @@ static int refuse(const struct file *f, const struct kernel_head *h, struct err 
 		const struct stranger *s = &strangers[i];
 
 		if (holds(h, s->off, s->magic, s->len))
-			return err_set(e, ENOEXEC, "kernel '%s' %s", f->name, s->is);
+			return err_set(e, ENOEXEC,
+			               s->compressed ? "kernel '%s' is compressed with %s: give "
+			                               "the bzImage, or unpack it first"
+			                             : "kernel '%s' %s",
+			               f->name, s->is);
 	}
 	if (is_multiboot(h))
 		return err_set(
