@@ -111,11 +111,12 @@ expect_end() {
 	grep -Eq "\"status\": *$1\\b" "$work/result" || fail "--result does not say status $1"
 }
 
-# expect_line TEXT: a whole line of the console.
-expect_line() { console | grep -Fxq -- "$1" || fail "no line on the console: $1"; }
+# expect_line TEXT: a whole line of the console. No pipe: grep ends at the first match, and who still writes to it
+# would fail then.
+expect_line() { grep -Fxq -- "$1" < <(console) || fail "no line on the console: $1"; }
 
 # expect_text REGEX, expect_no_text REGEX: anywhere on the console.
-expect_text() { console | grep -Eq -- "$1" || fail "nothing on the console matches: $1"; }
+expect_text() { grep -Eq -- "$1" < <(console) || fail "nothing on the console matches: $1"; }
 expect_no_text() { ! console | grep -E -- "$1" || fail "the line above should not be on the console"; }
 
 # Nothing of ours was said: a good run is a silent one.
