@@ -42,6 +42,7 @@ struct attack {
 	void (*place)(struct place *p); /* instead of @spoil: where the queue is said to be */
 	bool (*check)(void); /* of the answer; NULL: whatever it is */
 	bool indirect; /* only where VIRTIO_RING_F_INDIRECT_DESC was offered */
+	bool not_by_vhost; /* the kernel's vhost sees nothing wrong with it: as ANY there */
 };
 
 extern const struct role roles[];

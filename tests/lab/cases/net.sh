@@ -349,3 +349,23 @@ case_net_mistakes_are_named() {
 	closed /dev/net/tun refused "/dev/net/tun is not permitted" tap=lab0
 	closed /dev/vhost-net refused "/dev/vhost-net is not permitted" tap=lab0,vhost
 }
+
+# A driver that breaks the rules, against rings that the kernel serves. What is sent comes back by the same tap.
+lab_case vhost_and_a_hostile_driver limit=300
+case_vhost_and_a_hostile_driver() {
+	make_tap lab1 8
+	tc qdisc add dev lab1 ingress
+	tc filter add dev lab1 ingress matchall action mirred egress redirect dev lab1
+	truncate -s 64K "$work/disk"
+	input=$work/in
+	echo >"$input" # it waits for a byte after the round
+	vmm_start --kernel "$top/build/tests/kvm/hostile" --memory 64 --cpus 2 --append "kind=net rounds=1 vhost=1" \
+		--disk "$work/disk" --net tap=lab1,vhost
+	vmm_wait
+	expect_end 0 exit
+	expect_line "net-rx: loop: fine"
+	expect_line "net-tx: loop: fine"
+	expect_line "net-tx: address outside RAM: fine"
+	grep -q "warning: net0: stopped until its driver resets it" "$work/err" || fail "not a word in the log"
+	(($(wc -l <"$work/err") <= 60)) || fail "$(wc -l <"$work/err") lines in the log"
+}
