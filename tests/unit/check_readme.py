@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Usage: check_readme.py VMM README
 
-Each command of vmm that README shows is one: parsed by --dry-run, which opens nothing, in a folder where "rootdir" is
-a folder too. Status 0, or 1 with the commands that are not.
+Each command of vmm and vmm-smoke that README shows is one: parsed by --dry-run or --list, which open nothing, in a
+folder where "rootdir" is a folder too, and smoke.toml our example. Status 0, or 1 with the commands that are not.
 """
 
-import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,36 +19,46 @@ def shown(text):
     for block in re.findall(r"^```\n(.*?)^```", text, re.M | re.S):
         for line in block.replace("\\\n", " ").splitlines():
             for command in re.split(r" \| ", line):
-                if not command.startswith("vmm "):
+                if not re.match("vmm(-smoke)? ", command):
                     continue
                 words = shlex.split(command, comments=True)
                 words = [w for w in words if not re.match(r"\d?[<>]", w)]
-                yield words[1:]
+                yield words
 
 
-def check(vmm, commands):
+def parsed(tools, program, *words):
+    """Run what only parses the words. Returns whether they are right, and what was said."""
+    at = words.index("--") if "--" in words else len(words)
+    only = "--dry-run" if program == "vmm" else "--list"
+    ended = subprocess.run([tools[program], *words[:at], only, *words[at:]], capture_output=True, text=True, check=False)
+    return ended.returncode == 0 and bool(ended.stdout), ended.stderr.strip()
+
+
+def check(tools, commands):
     """How many are wrong, and how many there are."""
     wrong, n = 0, 0
     for words in commands:
         if any(w in ("--help", "--version", "--check-host") for w in words):
             continue
         n += 1
-        at = words.index("--") if "--" in words else len(words)
-        ended = subprocess.run([vmm, *words[:at], "--dry-run", *words[at:]], capture_output=True, text=True, check=False)
-        if ended.returncode != 0 or not json.loads(ended.stdout):
+        right, said = parsed(tools, *words)
+        if not right:
             wrong += 1
-            print(f"README: vmm {shlex.join(words)}\n  {ended.stderr.strip()}")
+            print(f"README: {shlex.join(words)}\n  {said}")
     return wrong, n
 
 
 def main():
     vmm, readme = map(os.path.abspath, sys.argv[1:])
+    top = os.path.dirname(readme)
     with open(readme, encoding="utf-8") as file:
         commands = list(shown(file.read()))
     with tempfile.TemporaryDirectory() as place:
         os.chdir(place)
         os.mkdir("rootdir")
-        wrong, n = check(vmm, commands)
+        shutil.copy(f"{top}/examples/smoke/smoke.toml", ".")
+        os.environ.update(KERNEL="k", INITRD="i", ROOT="r")
+        wrong, n = check({"vmm": vmm, "vmm-smoke": f"{top}/tools/vmm-smoke"}, commands)
         os.chdir("/")
     print(f"{n - wrong} of {n} commands of README are parsed")
     return 1 if wrong or n == 0 else 0
