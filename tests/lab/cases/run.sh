@@ -107,22 +107,82 @@ case_run_passes_signals_on() {
 	expect_line asked
 }
 
-lab_case run_and_panic
-case_run_and_panic() {
+# What can end a command or its guest: STATUS REASON, and words for vmm. `end` is in the guest, and made below.
+endings=(
+	"0 exit -- end with 0"
+	"1 exit -- end with 1"
+	"42 exit -- end with 42"
+	"255 exit -- end with 255"
+	"137 exit -- end by signal"
+	"127 error -- no-such-program"
+	"126 error -- /etc/passwd"
+	"255 panic -- end by panic"
+	"255 panic -- end by init"
+	"255 panic --append=reboot=t -- end by reset"
+	"1 fail-on --fail-on=oops -- end by oops"
+	"124 timeout --timeout=45 -- end never"
+)
+
+# ending_root: the root, with the program `end`. A first process whose code is gone dies of a fault, which is the only
+# way for it to die.
+ending_root() {
 	command_root
-	run_command --rootfs "$root" -- sh -c 'echo c >/proc/sysrq-trigger; sleep 100'
-	expect_end 255 panic
-	[[ ! -s $work/out ]] || fail "the kernel's messages are on standard output"
-	grep -q 'Kernel panic - not syncing' "$work/err" || fail "no panic on standard error"
+	cat >"$root/bin/end" <<'END'
+#!/bin/sh
+echo begun
+code_of_init() {
+	while read -r range rights _; do
+		case $rights in r-x*) first=$((0x${range%-*} / 4096)) after=$((0x${range#*-} / 4096)); return ;; esac
+	done </proc/1/maps
+}
+case "$*" in
+"with "*) exit $2 ;;
+"by signal") kill -KILL $$ ;;
+"by panic") echo c >/proc/sysrq-trigger ;;
+"by init") code_of_init; dd if=/dev/zero of=/proc/1/mem bs=4096 seek=$first count=$((after - first)) conv=notrunc ;;
+"by reset") busybox reboot -f ;;
+"by oops") echo '<0>BUG: injected by a test' >/dev/kmsg ;;
+esac
+[ "$*" = "by init" ] || sleep 1000
+END
+	chmod +x "$root/bin/end"
 }
 
-lab_case run_and_hang
-case_run_and_hang() {
-	command_root
-	run_command --rootfs "$root" --timeout 45 -- sh -c 'echo begun; sleep 1000'
-	expect_end 124 timeout
-	expect_output begun
+# Standard input of each kind. These run vmm, whose words come with them; `ending_words` has what all have.
+ending_words() { printf '%s\n' "$vmm" --kernel "$LAB_KERNEL" --memory 128M --rootfs "$root" --result "$work/result"; }
+input_file() { "$@" <"$root/etc/passwd" >"$work/out"; }
+input_pipe() { cat "$root/etc/passwd" | "$@" >"$work/out"; }
+input_null() { "$@" </dev/null >"$work/out"; }
+input_closed() { "$@" <&- >"$work/out"; }
+# A terminal, which the command is not given, or is.
+input_T() { on_terminal "$1" --no-terminal "${@:2}"; }
+input_t() { on_terminal "$1" --terminal "${@:2}"; }
+on_terminal() { script -qec "$(printf '%q ' "$@")2>$work/err" /dev/null </dev/null >"$work/out"; }
+
+# each_ending INPUT...: every one of them, with one of these kinds in turn.
+each_ending() {
+	local ending wanted reason words kinds=("$@") i=0 kind
+	ending_root
+	for ending in "${endings[@]}"; do
+		read -r wanted reason words <<<"$ending"
+		kind=${kinds[i++ % ${#kinds[@]}]}
+		status=0
+		: >"$work/err"
+		# shellcheck disable=SC2046,SC2086  # words without spaces
+		"input_$kind" $(ending_words) $words 2>>"$work/err" || status=$?
+		echo "input from $kind: $words"
+		expect_end "$wanted" "$reason"
+		[[ $words != *"-- end "* ]] || expect_text 'begun$'
+		[[ $reason != panic || $words == *reset ]] || grep -q 'Kernel panic - not syncing' "$work/err" ||
+			fail "no panic on standard error"
+	done
 }
+
+lab_case run_each_end limit=400
+case_run_each_end() { each_ending file pipe null closed T; }
+
+lab_case run_each_end_on_a_terminal limit=400
+case_run_each_end_on_a_terminal() { each_ending t; }
 
 # A root disk that is written to is clean afterwards, without the command having done anything for it.
 lab_case run_on_a_disk
