@@ -24,8 +24,8 @@ def talk(session):
     session.until(b"# ")
     session.type(b"echo sum $((40 + 2)), size $(stty size)\n")
     session.until(b"sum 42, size 33 99\n")
-    # Asleep when the size changes, so that it is the signal that is seen.
-    session.type(b"trap 'echo changed: $(stty size)' WINCH; echo re''ady\n")
+    # A shell that waits for a line runs no trap.
+    session.type(b"sh -c 'trap \"echo changed: \\$(stty size); exit\" WINCH; echo re\"\"ady; while :; do sleep 0.1; done'\n")
     session.until(b"ready\n")
     resize(session.ours, 44, 111)
     session.until(b"changed: 44 111\n")
