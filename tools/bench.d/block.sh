@@ -115,7 +115,6 @@ native_guest() {
 
 bench_block_native() {
 	local op depth vm
-	compile_floor
 	if ! kvm_answers; then
 		printf '\nno /dev/kvm on this host: engines not measured by themselves\n'
 		return
