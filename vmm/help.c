@@ -139,8 +139,8 @@ int help_write(FILE *out)
 				put_option(out, &options[i]);
 	}
 	fputs("\nA value stands in the next word or after '=': --cpus 2, --cpus=2, -c 2, -c2.\n"
-	      "In file names of --rootfs, --disk, --serial, --console, --port and --vsock a\n"
-	      "comma is written twice.\n"
+	      "In file names of --rootfs, --disk, --share, --vhost-user, --serial, --console,\n"
+	      "--port and --vsock a comma is written twice.\n"
 	      "\nKeys on a terminal, with the default --escape:\n",
 	      out);
 	put_rows(out, help_keys, "Ctrl-a ");
