@@ -16,11 +16,22 @@ tier_lint() {
 	if build_release; then
 		run_case check_globals tools/check_globals.sh build
 		run_case check_symbols tools/check_symbols.py build
+		run_case "binary, 300 KiB and 6 libraries" check_binary
 	else
 		cannot_run "build does not build"
 	fi
 	run_case "clang, thread roles" build_roles
 	run_case clang-tidy check_tidy
+}
+
+# What the README promises; it grows by 4 KiB at a time.
+check_binary() {
+	local size libraries
+	strip -o "$work/stripped" build/vmm/vmm
+	size=$(stat -c %s "$work/stripped")
+	libraries=$(ldd build/vmm/vmm | grep -c '=> /')
+	((size <= 300 * 1024)) || { echo "build/vmm/vmm: $size bytes without its symbols, 307200 at most"; return 1; }
+	((libraries <= 6)) || { echo "build/vmm/vmm: loads $libraries libraries, 6 at most"; return 1; }
 }
 
 # project_files FIND-TEST...: files of the project, without what was built.
