@@ -137,7 +137,7 @@ static const struct jail_rule main_rules[] = {
 
 static const struct jail_rule vcpu_rules[] = { VCPU_ROWS };
 
-/* Instead, with --on-reboot reset. The rows of ioctl stand together. */
+/* Instead, with --on-reboot reset. */
 static const struct jail_rule vcpu_reset_rules[] = {
 	IOCTL(KVM_SET_NESTED_STATE, .why = "reset: out of a guest of the guest",
 	      RARE("the host may not nest")),

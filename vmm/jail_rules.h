@@ -45,7 +45,7 @@ extern const struct jail_table jail_rules[]; /* SECCOMP_N_ROLES of them */
 
 /**
  * jail_rules_calls() - Count the different system calls of a table
- * @t: Table; rows of one call are adjacent
+ * @t: Table
  *
  * Return: How many.
  */

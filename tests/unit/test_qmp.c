@@ -130,6 +130,13 @@ static const struct {
 	  "\"unix:/p,server=on\", "
 	  "\"label\": \"compat_monitor0\"}, {\"frontend-open\": true, \"filename\": \"fd\", "
 	  "\"label\": \"compat_monitor1\"}]}\r\n" },
+	{ "{'execute':'query-events'}",
+	  "{\"return\": [{\"name\": \"BLOCK_IO_ERROR\"}, {\"name\": \"GUEST_PANICKED\"}, "
+	  "{\"name\": "
+	  "\"NIC_RX_FILTER_CHANGED\"}, {\"name\": \"POWERDOWN\"}, {\"name\": \"RESET\"}, "
+	  "{\"name\": "
+	  "\"RESUME\"}, {\"name\": \"SHUTDOWN\"}, {\"name\": \"STOP\"}, {\"name\": "
+	  "\"X_VMM_DEVICE_NEEDS_RESET\"}]}\r\n" },
 	{ "{'execute':'query-migrate'}", OK },
 	{ "{'execute':'query-mice'}", "{\"return\": []}\r\n" },
 	{ "{'execute':'query-iothreads'}", "{\"return\": []}\r\n" },

@@ -43,7 +43,7 @@ block_row() {
 bench_block() {
 	local i job title factor
 	packages_need guest fio
-	choose_place host_fit --count
+	choose_place host_fit
 	plan_block >"$work/plan"
 	printf '%s\n' "${block_jobs[@]%%|*}" >"$work/jobs"
 	out=$work/samples
