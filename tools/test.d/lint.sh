@@ -10,6 +10,7 @@ tier_lint() {
 	run_case check_docs tools/check_docs.py
 	run_case clang-format check_format
 	run_case shellcheck check_shell
+	run_case "lab, each function once" check_lab_names
 	run_case python check_python
 	run_case codespell check_spelling
 	run_case cppcheck check_cppcheck
@@ -54,6 +55,13 @@ check_format() {
 
 check_shell() {
 	scripts '^#!.*[/ ](ba)?sh$|^# shellcheck shell=' | xargs shellcheck --severity=warning
+}
+
+# One shell reads all cases, so that a second function of a name takes the place of the first.
+check_lab_names() {
+	local twice
+	twice=$(grep -hoE '^[a-z_0-9]+\(\)' tests/lab/lib.sh tests/lab/cases/*.sh | sort | uniq -d)
+	[[ -z $twice ]] || { echo "tests/lab: defined more than once: $twice"; return 1; }
 }
 
 check_python() {

@@ -198,8 +198,8 @@ case_shared_root_dies() {
 	[[ $(<"$work/err") == *"vmm: warning: fs0: its back-end has gone"* ]] || fail "vmm says nothing of virtiofsd's end"
 }
 
-# await_socket PATH
-await_socket() {
+# await_back_end PATH
+await_back_end() {
 	local deadline=$((SECONDS + 20))
 	until [[ -S $1 ]]; do
 		((SECONDS < deadline)) || fail "nobody listens at $1"
@@ -219,8 +219,8 @@ case_vhost_user_devices() {
 		--export type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path="$work/blk",writable=on &
 	daemon=$!
 	/usr/lib/qemu/virtiofsd --socket-path="$work/fs" -o source="$work/folder" -o log_level=err &
-	await_socket "$work/blk"
-	await_socket "$work/fs"
+	await_back_end "$work/blk"
+	await_back_end "$work/fs"
 	vmm_start --kernel "$LAB_KERNEL" --rootfs "$root" --control "$work/qmp" --vhost-user "blk,socket=$work/blk" \
 		--vhost-user "fs,socket=$work/fs,tag=folder" -- /bin/busybox sh -c '
 		busybox --install -s /bin
@@ -254,7 +254,7 @@ lab_case vhost_user_network_card
 case_vhost_user_network_card() {
 	root_directory
 	python3 "$here/vhost_user_net.py" "$work/net" &
-	await_socket "$work/net"
+	await_back_end "$work/net"
 	boot_command '
 		ifconfig eth0 10.0.0.1 up
 		ping -c 3 -W 20 10.0.0.2
