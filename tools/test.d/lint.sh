@@ -10,7 +10,7 @@ tier_lint() {
 	run_case check_docs tools/check_docs.py
 	run_case clang-format check_format
 	run_case shellcheck check_shell
-	run_case "lab, each function once" check_lab_names
+	run_case "lab, names of functions" check_lab_names
 	run_case python check_python
 	run_case codespell check_spelling
 	run_case cppcheck check_cppcheck
@@ -57,11 +57,13 @@ check_shell() {
 	scripts '^#!.*[/ ](ba)?sh$|^# shellcheck shell=' | xargs shellcheck --severity=warning
 }
 
-# One shell reads all cases, so that a second function of a name takes the place of the first.
+# One shell reads all cases, so that a second function of a name takes the place of the first; and it is by
+# lower-case names that the lab tier knows what has run.
 check_lab_names() {
-	local twice
-	twice=$(grep -hoE '^[a-z_0-9]+\(\)' tests/lab/lib.sh tests/lab/cases/*.sh | sort | uniq -d)
-	[[ -z $twice ]] || { echo "tests/lab: defined more than once: $twice"; return 1; }
+	local names wrong
+	names=$(grep -hoE '^[A-Za-z_0-9]+\(\)' tests/lab/lib.sh tests/lab/cases/*.sh)
+	wrong=$(sort <<<"$names" | uniq -d; grep '^case_.*[A-Z]' <<<"$names" || true)
+	[[ -z $wrong ]] || { echo "tests/lab: defined more than once, or a case with capitals: $wrong"; return 1; }
 }
 
 check_python() {

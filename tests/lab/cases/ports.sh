@@ -23,8 +23,8 @@ case_hvc0_login_and_resize() {
 }
 
 # Each client is shown the end of what was written before it came.
-lab_case hvc0_shows_a_late_client_the_last_64_KiB
-case_hvc0_shows_a_late_client_the_last_64_KiB() {
+lab_case hvc0_shows_a_late_client_the_last_64_kib
+case_hvc0_shows_a_late_client_the_last_64_kib() {
 	local client
 	seq 30000 | tail -c 65536 >"$work/end"
 	start_stock --console "unix=$work/hvc0" --append "$(run_word '
