@@ -20,13 +20,13 @@ count() {
 }
 
 # Read the lines of a test program ("ok N - NAME", "not ok N - NAME", "# SKIP WHY" behind either, "1..N"
-# for how many there are); show them, and keep the results.
+# for how many there are, or how many are left when it comes again); show them, and keep the results.
 read_tap() {
 	local line plan='' seen=0
 	while IFS= read -r line; do
 		printf '%s\n' "$line"
 		case $line in
-		1..*) plan=${line#1..} ;;
+		1..*) plan=${line#1..} seen=0 ;;
 		"not ok "*) result fail "${line#not ok }" ;;
 		"ok "*"# SKIP"*) result skip "${line#ok }" ;;
 		"ok "*) result pass "${line#ok }" ;;

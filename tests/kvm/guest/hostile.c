@@ -205,6 +205,16 @@ static bool is_word(const char *a, const char *b)
 	return *a == *b;
 }
 
+/*
+ * Only now, as a device with input waiting may look at any time. An attack on the index itself has
+ * published already.
+ */
+static void publish(void)
+{
+	if (queue.avail.idx == 0)
+		__atomic_store_n(&queue.avail.idx, 1, __ATOMIC_RELEASE);
+}
+
 static void run_attacks(const struct attack *list, unsigned n)
 {
 	for (const struct attack *a = list; a < list + n; a++) {
@@ -214,9 +224,9 @@ static void run_attacks(const struct attack *list, unsigned n)
 		bring_up(a->place);
 		if (!a->indirect || device.features >> VIRTIO_RING_F_INDIRECT_DESC & 1) {
 			role->build();
-			queue.avail.idx = 1;
 			if (a->spoil)
 				a->spoil();
+			publish();
 			offer();
 			await_outcome(a);
 			others_must_work();

@@ -3,7 +3,7 @@
 
 lab_case initrd_alone fast=1
 case_initrd_alone() {
-	boot_stock
+	boot_amd64
 	expect_end 0 poweroff
 	expect_text '^Linux .*x86_64 GNU/Linux$'
 	expect_silence
@@ -12,7 +12,7 @@ case_initrd_alone() {
 lab_case disk_root fast=1
 case_disk_root() {
 	root_copy
-	boot_stock --rootfs "$disk"
+	boot_amd64 --rootfs "$disk"
 	expect_end 0 poweroff
 	expect_text '^/dev/vda / ext4 rw'
 	expect_silence
@@ -45,7 +45,7 @@ case_elf_kernel_by_pvh() {
 lab_case eight_cpus
 case_eight_cpus() {
 	root_copy
-	boot_stock --rootfs "$disk" --cpus 8 --append "$(run_word '
+	boot_amd64 --rootfs "$disk" --cpus 8 --append "$(run_word '
 		echo "cpus $(nproc)"
 		cd /sys/devices/system/cpu
 		echo "packages $(cat cpu*/topology/physical_package_id | sort -u | wc -l)"
@@ -82,7 +82,7 @@ case_memory_64_mib_refused() {
 # RAM on both sides of the gap below 4 GiB.
 lab_case memory_6_gib memory=8000
 case_memory_6_gib() {
-	boot_stock --memory 6G --append "$(run_word '
+	boot_amd64 --memory 6G --append "$(run_word '
 		awk "/MemTotal/ { print \"mib\", int(\$2 / 1024) }" /proc/meminfo
 		grep "System RAM" /proc/iomem')"
 	expect_end 0 exit
@@ -95,7 +95,7 @@ case_two_initrds() {
 	mkdir "$work/tree"
 	echo "from the second archive" >"$work/tree/second"
 	(cd "$work/tree" && echo second | cpio --quiet -o -H newc) >"$work/second.cpio"
-	boot_stock --initrd "$work/second.cpio" --append "$(run_word 'cat /second')"
+	boot_amd64 --initrd "$work/second.cpio" --append "$(run_word 'cat /second')"
 	expect_end 0 exit
 	expect_line "from the second archive"
 }
@@ -103,7 +103,7 @@ case_two_initrds() {
 lab_case kernel_words
 case_kernel_words() {
 	root_copy
-	boot_stock --rootfs "$disk" --append mark=first --append mark=last --append "$(run_word 'cat /proc/cmdline')"
+	boot_amd64 --rootfs "$disk" --append mark=first --append mark=last --append "$(run_word 'cat /proc/cmdline')"
 	expect_end 0 exit
-	expect_text '^console=ttyS0 .*root=/dev/vda rw .*quiet mark=first mark=last guest.run=sh:'
+	expect_text '^console=ttyS0 .*root=/dev/vda rw .*quiet .* mark=first mark=last guest.run=sh:'
 }

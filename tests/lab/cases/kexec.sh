@@ -7,8 +7,8 @@ case_kexec_finds_every_device_again() {
 	make_tap lab0 7
 	mkdir "$work/tree"
 	cc -O2 -static -o "$work/tree/kexec" "$here/kexec.c" || fail "cannot compile kexec.c"
-	cp "$LAB_KERNEL" "$work/tree/vmlinuz"
-	cp "$LAB_INITRD" "$work/tree/initrd"
+	cp "$LAB_CLOUD_KERNEL" "$work/tree/vmlinuz"
+	cp "$LAB_CLOUD_INITRD" "$work/tree/initrd"
 	mke2fs -q -t ext4 -d "$work/tree" "$work/next" 32M >/dev/null
 	root_copy
 	boot_stock --rootfs "$disk" --disk "$work/next,ro" --net tap=lab0 --console "file=$work/hvc" --cpus 2 \

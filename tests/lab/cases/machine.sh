@@ -4,7 +4,7 @@
 lab_case devices_by_acpi_alone
 case_devices_by_acpi_alone() {
 	root_copy
-	boot_stock --rootfs "$disk" --append "$(run_word '
+	boot_amd64 --rootfs "$disk" --append "$(run_word '
 		cd /sys/bus/acpi/devices
 		echo "windows $(ls -d LNRO0005:* | wc -l)"
 		echo "driver $(basename $(readlink /sys/bus/platform/devices/LNRO0005:00/driver))"
@@ -20,7 +20,7 @@ case_devices_by_acpi_alone() {
 # The tables say that these are not there, so that nothing is probed by trial and time-out.
 lab_case no_legacy_probing
 case_no_legacy_probing() {
-	boot_stock --append "$(run_word '
+	boot_amd64 --append "$(run_word '
 		dmesg
 		echo "rtc $(ls /sys/class/rtc | wc -l)"
 		grep -c -e timer -e cascade /proc/interrupts')"
@@ -57,7 +57,7 @@ case_check_host() {
 
 lab_case own_kernel_words
 case_own_kernel_words() {
-	boot_stock --no-default-cmdline --append "console=ttyS0 reboot=t panic=-1" --append "$(run_word 'cat /proc/cmdline')"
+	boot_amd64 --no-default-cmdline --append "console=ttyS0 reboot=t panic=-1" --append "$(run_word 'cat /proc/cmdline')"
 	expect_end 0 exit
-	expect_text '^quiet console=ttyS0 reboot=t panic=-1 guest.run='
+	expect_text "^quiet $quick_words console=ttyS0 reboot=t panic=-1 guest.run="
 }

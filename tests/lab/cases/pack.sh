@@ -11,7 +11,7 @@ root_directory() {
 
 # boot_command SCRIPT ARG...: run it in the guest with busybox's shell and commands.
 boot_command() {
-	boot --kernel "$LAB_KERNEL" "${@:2}" -- /bin/busybox sh -c "busybox --install -s /bin; $1"
+	boot --kernel "$LAB_CLOUD_KERNEL" "${@:2}" -- /bin/busybox sh -c "busybox --install -s /bin; $1"
 }
 
 lab_case directory_root_with_20000_files

@@ -15,7 +15,7 @@ command_root() {
 run_command() {
 	rm -f "$work"/{out,err,result}
 	status=0
-	"$vmm" --kernel "$LAB_KERNEL" --result "$work/result" "$@" <"$input" >"$work/out" 2>"$work/err" || status=$?
+	"$vmm" --kernel "$LAB_CLOUD_KERNEL" --append "$quick_words" --result "$work/result" "$@" <"$input" >"$work/out" 2>"$work/err" || status=$?
 }
 
 # expect_output TEXT: all that is on standard output.
@@ -39,7 +39,7 @@ lab_case run_without_input
 case_run_without_input() {
 	status=0
 	command_root
-	"$vmm" --kernel "$LAB_KERNEL" --result "$work/result" --rootfs "$root" -- \
+	"$vmm" --kernel "$LAB_CLOUD_KERNEL" --result "$work/result" --rootfs "$root" -- \
 		sh -c 'cat; echo seen; kill -KILL $$' <&- >"$work/out" 2>"$work/err" || status=$?
 	expect_end 137 exit
 	expect_output seen
@@ -60,7 +60,7 @@ case_run_what_is_not_there() {
 		"$work/err" || fail "no such line on standard error"
 }
 
-# 20 MB each way, and then many small writes behind one another.
+# 100 MB each way, and then many small writes behind one another.
 lab_case run_loses_no_byte limit=400
 case_run_loses_no_byte() {
 	command_root
@@ -77,7 +77,7 @@ case_run_in_a_pipe_of_vms() {
 	local vm
 	command_root
 	seq 1 500 | sort -R >"$root/numbers"
-	vm=("$vmm" --kernel "$LAB_KERNEL" --memory 192M --rootfs "$root")
+	vm=("$vmm" --kernel "$LAB_CLOUD_KERNEL" --append "$quick_words" --memory 192M --rootfs "$root")
 	: >"$work/err"
 	"${vm[@]}" -- cat /numbers | "${vm[@]}" -- sort -n | "${vm[@]}" -- head -n 7 >"$work/out"
 	[[ "${PIPESTATUS[*]}" == "0 0 0" ]] || fail "statuses of the pipe: ${PIPESTATUS[*]}"
@@ -89,7 +89,7 @@ lab_case run_without_a_reader
 case_run_without_a_reader() {
 	local statuses='0 0'
 	command_root
-	"$vmm" --kernel "$LAB_KERNEL" --rootfs "$root" -- yes </dev/null 2>"$work/err" | head -n 2 >"$work/out" ||
+	"$vmm" --kernel "$LAB_CLOUD_KERNEL" --rootfs "$root" -- yes </dev/null 2>"$work/err" | head -n 2 >"$work/out" ||
 		statuses="${PIPESTATUS[*]}"
 	[[ $statuses == "141 0" ]] || fail "statuses of the pipe: $statuses"
 	expect_output $'y\ny'
@@ -98,7 +98,7 @@ case_run_without_a_reader() {
 lab_case run_passes_signals_on
 case_run_passes_signals_on() {
 	command_root
-	vmm_start --kernel "$LAB_KERNEL" --rootfs "$root" -- \
+	vmm_start --kernel "$LAB_CLOUD_KERNEL" --rootfs "$root" -- \
 		sh -c 'trap "echo asked; exit 9" TERM; echo ready; while :; do sleep 1; done'
 	await ready 100
 	kill -TERM "$vmm_pid"
@@ -148,8 +148,7 @@ END
 	chmod +x "$root/bin/end"
 }
 
-# Standard input of each kind. These run vmm, whose words come with them; `ending_words` has what all have.
-ending_words() { printf '%s\n' "$vmm" --kernel "$LAB_KERNEL" --memory 128M --rootfs "$root" --result "$work/result"; }
+# Standard input of each kind. These run vmm, whose words come with them.
 input_file() { "$@" <"$root/etc/passwd" >"$work/out"; }
 input_pipe() { cat "$root/etc/passwd" | "$@" >"$work/out"; }
 input_null() { "$@" </dev/null >"$work/out"; }
@@ -161,15 +160,16 @@ on_terminal() { script -qec "$(printf '%q ' "$@")2>$work/err" /dev/null </dev/nu
 
 # each_ending INPUT...: every one of them, with one of these kinds in turn.
 each_ending() {
-	local ending wanted reason words kinds=("$@") i=0 kind
+	local ending wanted reason words kinds=("$@") i=0 kind vm
 	ending_root
+	vm=("$vmm" --kernel "$LAB_CLOUD_KERNEL" --append "$quick_words" --memory 128M --rootfs "$root" --result "$work/result")
 	for ending in "${endings[@]}"; do
 		read -r wanted reason words <<<"$ending"
 		kind=${kinds[i++ % ${#kinds[@]}]}
 		status=0
 		: >"$work/err"
-		# shellcheck disable=SC2046,SC2086  # words without spaces
-		"input_$kind" $(ending_words) $words 2>>"$work/err" || status=$?
+		# shellcheck disable=SC2086  # words without spaces
+		"input_$kind" "${vm[@]}" $words 2>>"$work/err" || status=$?
 		echo "input from $kind: $words"
 		expect_end "$wanted" "$reason"
 		[[ $words != *"-- end "* ]] || expect_text 'begun$'
@@ -198,6 +198,6 @@ case_run_on_a_disk() {
 lab_case run_on_a_terminal
 case_run_on_a_terminal() {
 	command_root
-	python3 "$top/tests/pty/command.py" "$vmm" --kernel "$LAB_KERNEL" --rootfs "$root" ||
+	python3 "$top/tests/pty/command.py" "$vmm" --kernel "$LAB_CLOUD_KERNEL" --rootfs "$root" ||
 		fail "see above"
 }

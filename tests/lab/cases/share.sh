@@ -51,7 +51,7 @@ lab_case shared_folder_dies limit=240
 case_shared_folder_dies() {
 	root_directory
 	mkdir "$work/rw"
-	vmm_start --kernel "$LAB_KERNEL" --rootfs "$root" --share "$work/rw:rw" -- /bin/busybox sh -c '
+	vmm_start --kernel "$LAB_CLOUD_KERNEL" --rootfs "$root" --share "$work/rw:rw" -- /bin/busybox sh -c '
 		busybox --install -s /bin
 		mkdir /rw && mount -t virtiofs rw /rw || exit 3
 		for job in 1 2 3 4 5 6 7 8; do
@@ -79,7 +79,7 @@ case_shared_folder_ends_with_vmm() {
 	local stopped pid
 	root_directory
 	mkdir "$work/rw"
-	vmm_start --kernel "$LAB_KERNEL" --rootfs "$root" --share "$work/rw:rw" --control "$work/qmp" -- \
+	vmm_start --kernel "$LAB_CLOUD_KERNEL" --rootfs "$root" --share "$work/rw:rw" --control "$work/qmp" -- \
 		/bin/busybox sh -c '
 		busybox mkdir /rw && busybox mount -t virtiofs rw /rw || exit 3
 		n=0
@@ -117,7 +117,7 @@ case_shared_folder_after_reset() {
 	EOF
 	chmod 755 "$root/sbin/init"
 	: >"$work/rw/lives"
-	boot --kernel "$LAB_KERNEL" --rootfs "$root" --share "$work/rw:rw" --on-reboot reset
+	boot --kernel "$LAB_CLOUD_KERNEL" --rootfs "$root" --share "$work/rw:rw" --on-reboot reset
 	expect_end 0 poweroff
 	expect_line "life 3"
 	expect_no_text 'panic|fuse: bad|virtiofs.*err'
@@ -152,7 +152,7 @@ case_shared_root() {
 	await_no_virtiofsd
 	printf '#!/bin/sh\necho "init of $0"; touch /made; busybox poweroff -f\n' >"$root/sbin/init"
 	chmod 755 "$root/sbin/init"
-	boot --kernel "$LAB_KERNEL" --rootfs "$root,share"
+	boot --kernel "$LAB_CLOUD_KERNEL" --rootfs "$root,share"
 	expect_end 0 poweroff
 	expect_line "init of /sbin/init"
 	[[ ! -e $root/made ]] || fail "the host's files were changed"
@@ -160,7 +160,7 @@ case_shared_root() {
 
 lab_case shared_root_of_this_host limit=300
 case_shared_root_of_this_host() {
-	boot --kernel "$LAB_KERNEL" --rootfs /,share --memory 512M -- /bin/sh -c '
+	boot --kernel "$LAB_CLOUD_KERNEL" --rootfs /,share --memory 512M -- /bin/sh -c '
 		cat /etc/debian_version
 		echo no >/etc/vmm-was-here && ls /etc/vmm-was-here
 		rm /bin/true && ! /bin/true 2>/dev/null && exit 6'
@@ -174,7 +174,7 @@ case_shared_root_of_this_host() {
 lab_case shared_root_dies limit=240
 case_shared_root_dies() {
 	many_files
-	vmm_start --kernel "$LAB_KERNEL" --rootfs "$root,share" -- /bin/busybox sh -c '
+	vmm_start --kernel "$LAB_CLOUD_KERNEL" --rootfs "$root,share" -- /bin/busybox sh -c '
 		busybox cp /bin/busybox /tmp/busybox
 		exec /tmp/busybox sh -c "
 			for job in 0 1 2 3 4 5 6 7 8 9; do
@@ -221,7 +221,7 @@ case_vhost_user_devices() {
 	/usr/lib/qemu/virtiofsd --socket-path="$work/fs" -o source="$work/folder" -o log_level=err &
 	await_back_end "$work/blk"
 	await_back_end "$work/fs"
-	vmm_start --kernel "$LAB_KERNEL" --rootfs "$root" --control "$work/qmp" --vhost-user "blk,socket=$work/blk" \
+	vmm_start --kernel "$LAB_CLOUD_KERNEL" --rootfs "$root" --control "$work/qmp" --vhost-user "blk,socket=$work/blk" \
 		--vhost-user "fs,socket=$work/fs,tag=folder" -- /bin/busybox sh -c '
 		busybox --install -s /bin
 		head -c 11 /dev/vda; echo

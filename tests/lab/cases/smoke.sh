@@ -26,9 +26,10 @@ case_smoke_of_commands() {
 	command_root
 	cat >"$work/smoke.toml" <<-END
 		[defaults]
-		kernel = "$LAB_KERNEL"
+		kernel = "$LAB_CLOUD_KERNEL"
 		root = "$root"
 		memory = "128M"
+		append = "$quick_words"
 		[[case]]
 		name = "text"
 		command = "cd /etc && cat passwd | head -n 1; test \$\$A = b"
@@ -58,7 +59,8 @@ case_smoke_16_at_once() {
 	local i
 	command_root
 	{
-		printf '[defaults]\nkernel = "%s"\nroot = "%s"\nmemory = "96M"\ntimeout = 550\n' "$LAB_KERNEL" "$root"
+		printf '[defaults]\nkernel = "%s"\nroot = "%s"\nmemory = "96M"\ntimeout = 550\nappend = "%s"\n' \
+			"$LAB_CLOUD_KERNEL" "$root" "$quick_words"
 		for i in {1..16}; do printf '[[case]]\nname = "c%d"\ncommand = "exit %d"\nstatus = %d\n' "$i" "$i" "$i"; done
 	} >"$work/smoke.toml"
 	run_smoke 0 -j 16
