@@ -23,7 +23,8 @@ struct arch_chip {
 /* The fixed part of the machine: the DSDT describes it to the guest. */
 struct arch_platform {
 	struct arch_chip virtio; /* first window; gsi of the first device */
-	unsigned n_virtio; /* windows of virtio.len bytes; device n has gsi virtio.gsi + n */
+	uint64_t virtio_stride; /* bytes from one window to the next */
+	unsigned n_virtio; /* windows; device n has gsi virtio.gsi + n */
 	struct arch_chip uart; /* 16550, 8 registers */
 	struct arch_chip i8042; /* command port only: CPU reset */
 	struct arch_chip exit_port; /* a byte written here ends the VM with that status */

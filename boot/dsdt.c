@@ -39,7 +39,7 @@ static void add_virtio(struct aml *a, const struct arch_platform *p, unsigned i)
 	char name[8];
 	size_t device;
 
-	window.base += i * window.len;
+	window.base += i * p->virtio_stride;
 	window.gsi += i;
 	snprintf(name, sizeof(name), "V%03u", i % 1000);
 	device = aml_device(a, name);

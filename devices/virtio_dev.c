@@ -60,6 +60,7 @@ int virtio_dev_init(struct virtio_dev *d, const struct virtio_dev_ops *ops, cons
 		.irq = { .fd = -1 },
 		.news_fd = -1,
 	};
+	d->reg = d->reg_here;
 	snprintf(d->label, sizeof(d->label), "%s", label);
 	pthread_mutex_init(&d->config_lock, NULL);
 	d->queue = calloc(ops->n_queues, sizeof(*d->queue));
@@ -93,7 +94,8 @@ static void interrupt_for_config(struct virtio_dev *d)
 {
 	/* Release: pairs with the transport's acquire, so that a driver that reads the register
 	 * finds what the event is about. The bit is there before the edge. */
-	__atomic_fetch_or(&d->interrupt_status, VIRTIO_MMIO_INT_CONFIG, __ATOMIC_RELEASE);
+	__atomic_fetch_or(virtio_dev_reg(d, VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_CONFIG,
+	                  __ATOMIC_RELEASE);
 	irq_raise(&d->irq);
 }
 
@@ -110,7 +112,8 @@ void virtio_dev_config_changed(struct virtio_dev *d,
 {
 	pthread_mutex_lock(&d->config_lock);
 	change(d, arg);
-	d->generation++;
+	/* Whoever reads the new space, under the lock too, finds the new generation behind it. */
+	__atomic_fetch_add(virtio_dev_reg(d, VIRTIO_MMIO_CONFIG_GENERATION), 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&d->config_lock);
 	if (d->active)
 		interrupt_for_config(d);
@@ -140,7 +143,8 @@ void virtio_dev_changed(struct virtio_dev *d)
 void virtio_dev_fail(struct virtio_dev *d, int r, const char *why)
 {
 	/* Release: pairs with virtio_dev_status(). */
-	uint32_t was = __atomic_fetch_or(&d->status, VIRTIO_CONFIG_S_NEEDS_RESET, __ATOMIC_RELEASE);
+	uint32_t was = __atomic_fetch_or(virtio_dev_reg(d, VIRTIO_MMIO_STATUS),
+	                                 VIRTIO_CONFIG_S_NEEDS_RESET, __ATOMIC_RELEASE);
 	uint32_t dropped;
 
 	if (was & VIRTIO_CONFIG_S_NEEDS_RESET)
@@ -193,7 +197,8 @@ void virtio_dev_start(struct virtio_dev *d)
 
 	d->active = true;
 	/* From now on: see virtio_mmio.h. */
-	__atomic_fetch_or(&d->interrupt_status, VIRTIO_MMIO_INT_VRING, __ATOMIC_RELEASE);
+	__atomic_fetch_or(virtio_dev_reg(d, VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_VRING,
+	                  __ATOMIC_RELEASE);
 	r = d->ops->activate ? d->ops->activate(d) : 0;
 	if (r < 0) {
 		virtio_dev_fail(d, r, "it cannot be activated");
@@ -213,10 +218,10 @@ void virtio_dev_reset(struct virtio_dev *d)
 	for (unsigned i = 0; i < d->ops->n_queues; i++)
 		virtq_deactivate(&d->queue[i].ring);
 	d->acked = 0;
-	__atomic_store_n(&d->interrupt_status, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(virtio_dev_reg(d, VIRTIO_MMIO_INTERRUPT_STATUS), 0, __ATOMIC_RELAXED);
 	/* Release: pairs with virtio_dev_status(): a driver that polls for 0 finds its memory its
 	 * own again. */
-	__atomic_store_n(&d->status, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(virtio_dev_reg(d, VIRTIO_MMIO_STATUS), 0, __ATOMIC_RELEASE);
 }
 
 uint64_t virtio_dev_config_read(struct virtio_dev *d, uint64_t off, unsigned len)
@@ -259,14 +264,4 @@ bool virtio_dev_config_write(struct virtio_dev *d, uint64_t off, unsigned len, u
 		return false;
 	loop_call(d->loop, write_config, &w);
 	return true;
-}
-
-uint32_t virtio_dev_generation(struct virtio_dev *d)
-{
-	uint32_t generation;
-
-	pthread_mutex_lock(&d->config_lock);
-	generation = d->generation;
-	pthread_mutex_unlock(&d->config_lock);
-	return generation;
 }

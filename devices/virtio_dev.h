@@ -7,6 +7,7 @@
 #include "vmm/log.h"
 #include "vmm/loop.h"
 
+#include <linux/virtio_mmio.h>
 #include <pthread.h>
 
 /*
@@ -51,6 +52,8 @@ struct virtio_queue {
 
 struct vhost;
 
+#define VIRTIO_DEV_REGISTERS (VIRTIO_MMIO_CONFIG / 4) /* in front of the config space */
+
 struct virtio_dev {
 	const struct virtio_dev_ops *ops; /* NULL: not initialised */
 	char label[16]; /* "blk0" */
@@ -58,13 +61,14 @@ struct virtio_dev {
 	uint64_t acked; /* by the driver; constant from FEATURES_OK to reset */
 	pthread_mutex_t config_lock; /* innermost: nothing is taken or waited for under it */
 	uint8_t *config; /* ops->config_size bytes [lock: config_lock]; NULL if that is 0 */
-	uint32_t generation; /* of @config [lock: config_lock] */
 	struct virtio_queue *queue; /* ops->n_queues */
 	struct vhost *vhost; /* who may serve queues instead of us; NULL: nobody */
 	struct loop *loop; /* its thread is the device's thread; NULL in unit tests: the caller's */
 	struct irq irq;
-	uint32_t interrupt_status; /* atomic */
-	uint32_t status; /* atomic; bits are added by the transport, NEEDS_RESET by the device */
+	/* What the driver reads at offset / 4; atomic. Status gets its bits from the transport, but
+	 * for NEEDS_RESET; InterruptStatus and ConfigGeneration are the device's; the rest is the
+	 * transport's, which may have a better place for all of them. */
+	uint32_t *reg, reg_here[VIRTIO_DEV_REGISTERS];
 	bool active; /* [role: on_dev] queues are live */
 	/* [role: on_dev] counted since the start; @changes: of what else an operator may want to
 	 * know, which each kind of device says */
@@ -220,13 +224,16 @@ uint64_t virtio_dev_config_read(struct virtio_dev *d, uint64_t off, unsigned len
 bool virtio_dev_config_write(struct virtio_dev *d, uint64_t off, unsigned len, uint64_t value);
 
 /**
- * virtio_dev_generation() - What changes when the config space does
- * @d: Device
+ * virtio_dev_reg() - A register as the driver reads it
+ * @d:      Device
+ * @offset: VIRTIO_MMIO_*, below the config space
  *
- * Context: any thread.
- * Return:  ConfigGeneration as the driver sees it.
+ * Return: Where it is; atomic.
  */
-uint32_t virtio_dev_generation(struct virtio_dev *d);
+static inline uint32_t *virtio_dev_reg(const struct virtio_dev *d, uint64_t offset)
+{
+	return &d->reg[offset / sizeof(*d->reg)];
+}
 
 /**
  * virtio_dev_status() - The device status register
@@ -237,7 +244,7 @@ uint32_t virtio_dev_generation(struct virtio_dev *d);
 static inline uint32_t virtio_dev_status(const struct virtio_dev *d)
 {
 	/* Acquire: pairs with the release of whoever added a bit. */
-	return __atomic_load_n(&d->status, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(virtio_dev_reg(d, VIRTIO_MMIO_STATUS), __ATOMIC_ACQUIRE);
 }
 
 /**

@@ -7,6 +7,7 @@
 #include <linux/virtio_ring.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MAGIC 0x74726976 /* "virt" */
 
@@ -37,11 +38,52 @@ PRINTF_LIKE(2, 3) COLD static void complain(struct virtio_mmio *t, const char *f
 		log_warn("%s: %u more such lines were dropped", t->dev->label, dropped);
 }
 
-void virtio_mmio_init(struct virtio_mmio *t, struct virtio_dev *dev, const struct gmem *mem)
+static void set(struct virtio_mmio *t, uint64_t offset, uint32_t value)
+{
+	__atomic_store_n(virtio_dev_reg(t->dev, offset), value, __ATOMIC_RELAXED);
+}
+
+/* The queue that QueueSel names, or NULL if the device has none of that number. */
+static struct virtio_mmio_queue *selected(struct virtio_mmio *t)
+{
+	return t->queue_sel < t->dev->ops->n_queues ? &t->queue[t->queue_sel] : NULL;
+}
+
+static uint32_t selected_features(const struct virtio_mmio *t)
+{
+	return t->device_features_sel < 2
+	               ? (uint32_t)(t->dev->features >> (32 * t->device_features_sel))
+	               : 0;
+}
+
+/* The registers that depend on others. */
+static void show_selected(struct virtio_mmio *t)
+{
+	const struct virtio_mmio_queue *q = selected(t);
+
+	set(t, VIRTIO_MMIO_DEVICE_FEATURES, selected_features(t));
+	set(t, VIRTIO_MMIO_QUEUE_NUM_MAX, q ? t->dev->ops->queue_max : 0);
+	set(t, VIRTIO_MMIO_QUEUE_READY, q && q->ready);
+}
+
+void virtio_mmio_init(struct virtio_mmio *t, struct virtio_dev *dev, const struct gmem *mem,
+                      uint32_t *shown)
 {
 	assert(dev->ops->n_queues <= VIRTIO_MMIO_QUEUES_MAX);
 	*t = (struct virtio_mmio){ .dev = dev, .mem = mem };
 	pthread_mutex_init(&t->lock, NULL);
+	if (shown) {
+		memcpy(shown, dev->reg, sizeof(dev->reg_here));
+		dev->reg = shown;
+	}
+	set(t, VIRTIO_MMIO_MAGIC_VALUE, MAGIC);
+	set(t, VIRTIO_MMIO_VERSION, 2);
+	set(t, VIRTIO_MMIO_DEVICE_ID, dev->ops->id);
+	set(t, VIRTIO_MMIO_VENDOR_ID, VIRTIO_MMIO_VENDOR);
+	/* No such region: no device has one. */
+	for (uint64_t reg = VIRTIO_MMIO_SHM_LEN_LOW; reg <= VIRTIO_MMIO_SHM_BASE_HIGH; reg += 4)
+		set(t, reg, UINT32_MAX);
+	show_selected(t);
 }
 
 /* Run on the device's thread, while the vCPU that holds the lock waits. */
@@ -59,6 +101,7 @@ static void reset(struct virtio_mmio *t)
 	t->driver_features = 0;
 	for (unsigned i = 0; i < VIRTIO_MMIO_QUEUES_MAX; i++)
 		t->queue[i] = (struct virtio_mmio_queue){ 0 };
+	show_selected(t);
 }
 
 void virtio_mmio_reset(struct virtio_mmio *t)
@@ -115,7 +158,7 @@ static bool enter(struct virtio_mmio *t, uint32_t bit)
 	}
 	/* Release: pairs with virtio_dev_status(). Added, not stored: the device may be adding
 	 * NEEDS_RESET. */
-	__atomic_fetch_or(&d->status, bit, __ATOMIC_RELEASE);
+	__atomic_fetch_or(virtio_dev_reg(d, VIRTIO_MMIO_STATUS), bit, __ATOMIC_RELEASE);
 	if (bit == VIRTIO_CONFIG_S_DRIVER_OK)
 		loop_call(d->loop, activate_device, t);
 	return true;
@@ -152,13 +195,6 @@ static void write_status(struct virtio_mmio *t, uint32_t value)
 		complain(t, "status 0x%x after 0x%x skips a step", value, was);
 }
 
-static uint32_t read_device_features(const struct virtio_mmio *t)
-{
-	return t->device_features_sel < 2
-	               ? (uint32_t)(t->dev->features >> (32 * t->device_features_sel))
-	               : 0;
-}
-
 /* Put @half into bits 0 to 31 or, if @high, 32 to 63 of *@to. */
 static void set_half(uint64_t *to, bool high, uint32_t half)
 {
@@ -175,12 +211,6 @@ static void write_driver_features(struct virtio_mmio *t, uint32_t value)
 		set_half(&t->driver_features, t->driver_features_sel == 1, value);
 	else if (value != 0)
 		complain(t, "features of word %u", t->driver_features_sel);
-}
-
-/* The queue that QueueSel names, or NULL if the device has none of that number. */
-static struct virtio_mmio_queue *selected(struct virtio_mmio *t)
-{
-	return t->queue_sel < t->dev->ops->n_queues ? &t->queue[t->queue_sel] : NULL;
 }
 
 /* Whether the driver is between FEATURES_OK and DRIVER_OK, where it describes its queues. */
@@ -235,39 +265,6 @@ static void write_queue(struct virtio_mmio *t, uint64_t offset, uint32_t value)
 	}
 }
 
-static uint32_t read_register(struct virtio_mmio *t, uint64_t offset)
-{
-	struct virtio_mmio_queue *q = selected(t);
-
-	switch (offset) {
-	case VIRTIO_MMIO_MAGIC_VALUE:
-		return MAGIC;
-	case VIRTIO_MMIO_VERSION:
-		return 2;
-	case VIRTIO_MMIO_DEVICE_ID:
-		return t->dev->ops->id;
-	case VIRTIO_MMIO_VENDOR_ID:
-		return VIRTIO_MMIO_VENDOR;
-	case VIRTIO_MMIO_DEVICE_FEATURES:
-		return read_device_features(t);
-	case VIRTIO_MMIO_QUEUE_NUM_MAX:
-		return q ? t->dev->ops->queue_max : 0;
-	case VIRTIO_MMIO_QUEUE_READY:
-		return q && q->ready;
-	case VIRTIO_MMIO_STATUS:
-		return virtio_dev_status(t->dev);
-	case VIRTIO_MMIO_SHM_LEN_LOW:
-	case VIRTIO_MMIO_SHM_LEN_HIGH:
-	case VIRTIO_MMIO_SHM_BASE_LOW:
-	case VIRTIO_MMIO_SHM_BASE_HIGH:
-		return UINT32_MAX; /* no such region: no device has one */
-	case VIRTIO_MMIO_CONFIG_GENERATION:
-		return virtio_dev_generation(t->dev);
-	default:
-		return 0;
-	}
-}
-
 static void write_register(struct virtio_mmio *t, uint64_t offset, uint32_t value)
 {
 	switch (offset) {
@@ -310,19 +307,13 @@ static bool is_register(uint64_t offset, unsigned len)
 static uint64_t window_read(void *self, uint64_t offset, unsigned len)
 {
 	struct virtio_mmio *t = self;
-	uint32_t value;
 
 	if (offset >= VIRTIO_MMIO_CONFIG)
 		return virtio_dev_config_read(t->dev, offset - VIRTIO_MMIO_CONFIG, len);
 	if (!is_register(offset, len))
 		return 0;
-	/* For every interrupt, so without the lock. Acquire: pairs with the device's release. */
-	if (offset == VIRTIO_MMIO_INTERRUPT_STATUS)
-		return __atomic_load_n(&t->dev->interrupt_status, __ATOMIC_ACQUIRE);
-	pthread_mutex_lock(&t->lock);
-	value = read_register(t, offset);
-	pthread_mutex_unlock(&t->lock);
-	return value;
+	/* Acquire: pairs with the device's release. */
+	return __atomic_load_n(virtio_dev_reg(t->dev, offset), __ATOMIC_ACQUIRE);
 }
 
 static void window_write(void *self, uint64_t offset, unsigned len, uint64_t value)
@@ -337,7 +328,7 @@ static void window_write(void *self, uint64_t offset, unsigned len, uint64_t val
 		return;
 	/* These two come often, and touch nothing that the lock guards. */
 	if (offset == VIRTIO_MMIO_INTERRUPT_ACK) {
-		__atomic_fetch_and(&t->dev->interrupt_status,
+		__atomic_fetch_and(virtio_dev_reg(t->dev, VIRTIO_MMIO_INTERRUPT_STATUS),
 		                   ~(uint32_t)value | VIRTIO_MMIO_IDLE_ACK, __ATOMIC_ACQ_REL);
 		return;
 	}
@@ -348,6 +339,7 @@ static void window_write(void *self, uint64_t offset, unsigned len, uint64_t val
 	}
 	pthread_mutex_lock(&t->lock);
 	write_register(t, offset, (uint32_t)value);
+	show_selected(t);
 	pthread_mutex_unlock(&t->lock);
 }
 

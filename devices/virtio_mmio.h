@@ -27,6 +27,12 @@
  * DEVICE_NEEDS_RESET.
  */
 
+/*
+ * What the registers hold is memory, which the guest may be shown without a right to write to it:
+ * then reading them is no exit, the one of InterruptStatus for each interrupt included. Config
+ * space stays behind an exit, as what is read there has to be consistent. So a window begins so far
+ * before the end of a page that its config space begins the next.
+ */
 #define VIRTIO_MMIO_WINDOW        0x1000 /* bytes of guest address space for one device */
 #define VIRTIO_MMIO_NOTIFY_OFFSET 0x50 /* QueueNotify: where an ioeventfd is put */
 #define VIRTIO_MMIO_ACK_OFFSET    0x64 /* InterruptACK */
@@ -57,10 +63,13 @@ extern const struct bus_ops virtio_mmio_bus_ops; /* self: struct virtio_mmio * *
  * @t:   Any contents
  * @dev: Initialised, with at most VIRTIO_MMIO_QUEUES_MAX queues; outlives @t
  * @mem: Guest RAM; outlives @t
+ * @shown: Zeroed room for VIRTIO_DEV_REGISTERS, which the guest can read itself; outlives @t. NULL:
+ * it cannot
  *
  * Context: set-up.
  */
-void virtio_mmio_init(struct virtio_mmio *t, struct virtio_dev *dev, const struct gmem *mem);
+void virtio_mmio_init(struct virtio_mmio *t, struct virtio_dev *dev, const struct gmem *mem,
+                      uint32_t *shown);
 
 /**
  * virtio_mmio_reset() - Reset the device as if the driver had written 0 to Status

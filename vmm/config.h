@@ -244,6 +244,19 @@ static inline unsigned config_n_backends(const struct config *c)
 }
 
 /**
+ * config_n_virtio() - Virtio devices of the machine
+ * @c: Configuration
+ *
+ * Return: How many: disks, network cards, a console if there is a port, entropy, vsock, back-ends.
+ */
+static inline unsigned config_n_virtio(const struct config *c)
+{
+	return c->n_disks + c->n_nets +
+	       (c->console.kind != WHERE_NONE || c->n_vports > 0 || c->n_command > 0) +
+	       1 /* entropy */ + (c->vsock.cid != 0) + config_n_backends(c);
+}
+
+/**
  * config_backend() - One of them
  * @c: Configuration
  * @i: Less than config_n_backends(), in the order the guest sees them

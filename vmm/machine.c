@@ -104,6 +104,8 @@ static int create_memory(struct machine *m, struct err *e)
 		r = reset_begin_load(m, e);
 	if (r == 0)
 		r = vm_add_ram(&m->vm, &m->mem, e);
+	if (r == 0)
+		r = slots_show(m, e);
 	return r < 0 ? r : arch_vm_init(m->vm.fd, e);
 }
 

@@ -13,17 +13,52 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#define PAGE 4096
+
+static size_t shown_size(const struct config *cfg)
+{
+	return (size_t)config_n_virtio(cfg) * PAGE;
+}
+
+static uint32_t *shown_registers(const struct machine *m, unsigned n)
+{
+	uint64_t base = arch_platform.virtio.base + n * arch_platform.virtio_stride;
+
+	return (uint32_t *)(m->shown + n * PAGE + base % PAGE);
+}
+
+int slots_show(struct machine *m, struct err *e)
+{
+	const uint64_t first = arch_platform.virtio.base / PAGE * PAGE;
+	int r = 0;
+
+	/* slots_create() will say that there are too many. */
+	if (config_n_virtio(m->cfg) > arch_platform.n_virtio || !vm_can_show(&m->vm))
+		return 0;
+	m->shown = mmap(NULL, shown_size(m->cfg), PROT_READ | PROT_WRITE,
+	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m->shown == MAP_FAILED) {
+		m->shown = NULL;
+		return err_errno(e, errno, "no memory for the registers of devices");
+	}
+	for (unsigned i = 0; i < config_n_virtio(m->cfg) && r == 0; i++)
+		r = vm_show(&m->vm, first + i * arch_platform.virtio_stride, m->shown + i * PAGE,
+		            PAGE, e);
+	return r;
+}
 
 /* Put a device behind the next free window. */
 static int add_virtio(struct machine *m, struct virtio_dev *dev, struct err *e)
 {
 	const struct arch_chip *first = &arch_platform.virtio;
 	unsigned n = m->n_slots++;
-	uint64_t base = first->base + n * first->len;
+	uint64_t base = first->base + n * arch_platform.virtio_stride;
 	struct virtio_mmio *window = &m->slot[n].window;
 	int r;
 
-	virtio_mmio_init(window, dev, &m->mem);
+	virtio_mmio_init(window, dev, &m->mem, m->shown ? shown_registers(m, n) : NULL);
 	virtio_dev_watch(dev, m->monitor.news.fd);
 	r = bus_add(&m->mmio,
 	            &(struct bus_range){ .base = base,
@@ -181,18 +216,10 @@ static int create_backends(struct machine *m, struct err *e)
 	return r;
 }
 
-static unsigned count_virtio(const struct machine *m)
-{
-	const struct config *cfg = m->cfg;
-
-	return cfg->n_disks + cfg->n_nets + (m->ports.n > 0) + 1 /* entropy */ +
-	       (cfg->vsock.cid != 0) + config_n_backends(cfg);
-}
-
 /* The order is the guest's: the first disk is /dev/vda. */
 static int create_all(struct machine *m, struct err *e)
 {
-	unsigned n = count_virtio(m);
+	unsigned n = config_n_virtio(m->cfg);
 	int r;
 
 	if (n > arch_platform.n_virtio)
@@ -252,7 +279,7 @@ void slots_reset(struct machine *m)
 void slots_destroy(struct machine *m)
 {
 	/* The last one may be half-built, in a slot that is not counted. */
-	for (unsigned i = 0; m->slot && i < count_virtio(m); i++) {
+	for (unsigned i = 0; m->slot && i < config_n_virtio(m->cfg); i++) {
 		virtio_blk_free(m->slot[i].blk);
 		virtio_net_free(m->slot[i].net);
 		virtio_console_free(m->slot[i].console);
@@ -261,4 +288,6 @@ void slots_destroy(struct machine *m)
 		virtio_user_free(m->slot[i].user);
 	}
 	free(m->slot);
+	if (m->shown)
+		munmap(m->shown, shown_size(m->cfg));
 }

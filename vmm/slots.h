@@ -10,8 +10,19 @@
 struct machine;
 
 /**
+ * slots_show() - Give the guest the registers of its devices to read, where KVM has memory that is
+ * read-only
+ * @m: With RAM that KVM knows of, before arch_vm_init(), as vm_add_ram()
+ * @e: Says what KVM or the host refuses
+ *
+ * Context: set-up.
+ * Return:  0, or -errno; slots_destroy() is due in both cases.
+ */
+int slots_show(struct machine *m, struct err *e) MUST_CHECK;
+
+/**
  * slots_create() - Make every virtio device, in the order in which the guest sees them
- * @m: With RAM, buses and chips
+ * @m: With RAM, buses and chips, after slots_show()
  * @e: Names the device and says what is wrong
  *
  * Context: set-up; opens files, taps and sockets.

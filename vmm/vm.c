@@ -91,7 +91,7 @@ int vm_add_ram(struct vm *vm, const struct gmem *mem, struct err *e)
 	for (unsigned i = 0; i < mem->n_regions; i++) {
 		const struct gmem_region *g = &mem->region[i];
 		struct kvm_userspace_memory_region slot = {
-			.slot = i,
+			.slot = vm->n_memslots++,
 			.guest_phys_addr = g->base.a,
 			.memory_size = g->size,
 			.userspace_addr = (uintptr_t)g->host,
@@ -102,6 +102,28 @@ int vm_add_ram(struct vm *vm, const struct gmem *mem, struct err *e)
 			                 (uintmax_t)(g->size >> 20), (uintmax_t)g->base.a);
 	}
 	return 0;
+}
+
+bool vm_can_show(const struct vm *vm)
+{
+	return ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_READONLY_MEM) > 0;
+}
+
+int vm_show(struct vm *vm, uint64_t at, const void *host, size_t size, struct err *e)
+{
+	struct kvm_userspace_memory_region slot = {
+		.slot = vm->n_memslots++,
+		.flags = KVM_MEM_READONLY,
+		.guest_phys_addr = at,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)host,
+	};
+
+	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0
+	               ? err_errno(e, errno,
+	                           "KVM refuses memory to read at 0x%jx (KVM_MEM_READONLY)",
+	                           (uintmax_t)at)
+	               : 0;
 }
 
 int vm_connect_irq(struct vm *vm, const struct irq *irq, uint32_t gsi, struct err *e)

@@ -10,6 +10,7 @@ struct vm {
 	int kvm_fd; /* /dev/kvm */
 	int fd; /* KVM_CREATE_VM */
 	size_t run_size; /* bytes of a vCPU's shared mapping */
+	unsigned n_memslots;
 };
 
 #define VM_KVM_PATH "/dev/kvm"
@@ -52,6 +53,26 @@ void vm_destroy(struct vm *vm);
  * Return:  0, or -errno.
  */
 int vm_add_ram(struct vm *vm, const struct gmem *mem, struct err *e) MUST_CHECK;
+
+/**
+ * vm_can_show() - Whether KVM knows memory that the guest may only read
+ * @vm: VM
+ */
+bool vm_can_show(const struct vm *vm);
+
+/**
+ * vm_show() - Let the guest read memory of ours; what it writes there is an exit
+ * @vm:   VM that can, before arch_vm_init(), as in vm_add_ram()
+ * @at:   Guest physical address, whole pages
+ * @host: Stays mapped until vm_destroy()
+ * @size: Bytes, whole pages
+ * @e:    Says what KVM refuses
+ *
+ * Context: set-up.
+ * Return:  0, or -errno.
+ * Spec:    Linux Documentation/virt/kvm/api.rst 4.35, KVM_MEM_READONLY
+ */
+int vm_show(struct vm *vm, uint64_t at, const void *host, size_t size, struct err *e) MUST_CHECK;
 
 /**
  * vm_connect_irq() - Let an eventfd raise an interrupt without an exit (irqfd)

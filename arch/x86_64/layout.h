@@ -61,9 +61,11 @@
 #define LAYOUT_GAP     0xc0000000ULL
 #define LAYOUT_GAP_END 0x100000000ULL
 
-/* virtio-mmio windows of 4 KiB; the first page of the gap stays empty, so that a stray access just
- * past RAM hits nothing. */
-#define LAYOUT_VIRTIO 0xc0001000ULL
+/* virtio-mmio windows: registers at the end of one page, config space in the next, as
+ * devices/virtio_mmio.h wants it. The first page of the gap stays empty, so that a stray access
+ * just past RAM hits nothing. */
+#define LAYOUT_VIRTIO        0xc0001f00ULL
+#define LAYOUT_VIRTIO_STRIDE 0x2000
 
 /* Interrupt controllers: where every PC has them, and where KVM emulates them. */
 #define LAYOUT_IOAPIC      0xfec00000

@@ -174,7 +174,7 @@ static void check(const struct virtio_mmio *t, const struct probe *p)
 	require((d->acked & ~d->features) == 0);
 	require(!(s & 8) == !d->acked);
 	require(!(s & 8) || (d->acked >> VIRTIO_F_VERSION_1 & 1));
-	require((d->interrupt_status & ~3U) == 0);
+	require((*virtio_dev_reg(d, VIRTIO_MMIO_INTERRUPT_STATUS) & ~3U) == 0);
 	require(d->active == p->active && (live || !d->active));
 	for (unsigned i = 0; i < VIRTIO_MMIO_QUEUES_MAX; i++)
 		require(t->queue[i].setup.size <= QUEUE_MAX && (i < QUEUES || !t->queue[i].ready));
@@ -200,7 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(gmem_add(&m, GPA(0), RAM_BYTES, NULL) == 0);
 		require(virtio_dev_init(&p.base, &probe_ops, "probe0", 1 << 7 | 1, p.config, NULL,
 		                        NULL) == 0);
-		virtio_mmio_init(&t, &p.base, &m);
+		virtio_mmio_init(&t, &p.base, &m, NULL);
 	}
 	memset(m.region[0].host, 0, RAM_BYTES);
 	memset(p.config, CANARY, sizeof(p.config));

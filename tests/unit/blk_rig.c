@@ -128,7 +128,7 @@ void blk_rig_serve(struct blk_rig *x)
 
 bool blk_rig_failed(const struct blk_rig *x)
 {
-	return x->dev->status & VIRTIO_CONFIG_S_NEEDS_RESET;
+	return virtio_dev_status(x->dev) & VIRTIO_CONFIG_S_NEEDS_RESET;
 }
 
 void blk_rig_expect_used(const struct blk_rig *x, unsigned i, uint16_t head, uint32_t len)

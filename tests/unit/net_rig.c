@@ -206,5 +206,5 @@ uint8_t net_rig_command(struct net_rig *x, const void *data, uint32_t len)
 
 bool net_rig_failed(const struct net_rig *x)
 {
-	return x->dev->status & VIRTIO_CONFIG_S_NEEDS_RESET;
+	return virtio_dev_status(x->dev) & VIRTIO_CONFIG_S_NEEDS_RESET;
 }

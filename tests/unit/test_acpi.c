@@ -19,7 +19,8 @@ static struct err e;
 
 /* A machine with every kind of chip, at addresses of its own. */
 static const struct arch_platform platform = {
-	.virtio = { ARCH_MMIO, 0xc0001000, 0x1000, 5 },
+	.virtio = { ARCH_MMIO, 0xc0001f00, 0x1000, 5 },
+	.virtio_stride = 0x2000,
 	.n_virtio = 19,
 	.uart = { ARCH_PIO, 0x3f8, 8, 4 },
 	.pvpanic = { ARCH_PIO, 0x505, 1, 0 },
@@ -215,7 +216,7 @@ static const struct {
 	{ "dsdt.dsl", "Name (_HID, \"LNRO0005\")", "19" },
 	{ "dsdt.dsl", "Name (_CCA, One)", "19" },
 	{ "dsdt.dsl", "Memory32Fixed (ReadWrite,", "19" },
-	{ "dsdt.dsl", "0xC0013000,         // Address Base", "1" }, /* the last window */
+	{ "dsdt.dsl", "0xC0025F00,         // Address Base", "1" }, /* the last window */
 	{ "dsdt.dsl", "0x00000017,", "1" }, /* and its interrupt: 23 */
 	{ "dsdt.dsl", "Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive", "21" },
 	{ "dsdt.dsl", "Device (V018)", "1" },

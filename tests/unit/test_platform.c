@@ -3,6 +3,7 @@
 #include "tests/unit/run.h"
 #include "vmm/num.h"
 
+#include <linux/virtio_mmio.h>
 #include <string.h>
 
 START_TEST(ram_layout_small_is_one_piece)
@@ -40,7 +41,12 @@ START_TEST(platform_virtio_windows_stay_inside_gap_and_ioapic)
 	const struct arch_chip *v = &arch_platform.virtio;
 
 	ck_assert_uint_ge(v->base, 3 * GiB);
-	ck_assert_uint_le(v->base + arch_platform.n_virtio * v->len, 0xfec00000);
+	ck_assert_uint_le(v->base + arch_platform.n_virtio * arch_platform.virtio_stride,
+	                  0xfec00000);
+	/* The registers of a window have a page to themselves. */
+	ck_assert_uint_eq((v->base + VIRTIO_MMIO_CONFIG) % 4096, 0);
+	ck_assert_uint_eq(arch_platform.virtio_stride % 4096, 0);
+	ck_assert_uint_ge(arch_platform.virtio_stride, VIRTIO_MMIO_CONFIG + v->len);
 	ck_assert_uint_le(v->gsi + arch_platform.n_virtio, 24);
 }
 END_TEST

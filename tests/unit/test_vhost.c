@@ -178,7 +178,8 @@ END_TEST
 
 START_TEST(interrupt_of_the_back_end_is_a_true_one)
 {
-	ck_assert_uint_eq(rig.dev->interrupt_status, VIRTIO_MMIO_INT_VRING);
+	ck_assert_uint_eq(*virtio_dev_reg(rig.dev, VIRTIO_MMIO_INTERRUPT_STATUS),
+	                  VIRTIO_MMIO_INT_VRING);
 }
 END_TEST
 
@@ -187,7 +188,7 @@ START_TEST(reset_takes_the_rings_back)
 	virtio_dev_reset(rig.dev);
 	ck_assert(!fake[0].on[0] && !fake[0].on[1]);
 	ck_assert(!rig.dev->queue[0].lent && !rig.dev->queue[1].lent);
-	ck_assert_uint_eq(rig.dev->interrupt_status, 0);
+	ck_assert_uint_eq(*virtio_dev_reg(rig.dev, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
 }
 END_TEST
 

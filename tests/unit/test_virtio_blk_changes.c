@@ -238,14 +238,15 @@ static uint64_t capacity(void)
 
 START_TEST(resized_longer_the_disk_has_more_and_says_so)
 {
-	const uint32_t generation = virtio_dev_generation(rig.dev);
+	const uint32_t generation = *virtio_dev_reg(rig.dev, VIRTIO_MMIO_CONFIG_GENERATION);
 	struct blk_ask rq;
 
 	ck_assert_int_eq(virtio_blk_resized(rig.blk, DOUBLE, &e), 0);
 	ck_assert_uint_eq(capacity(), 2 * SECTORS);
 	ck_assert_uint_eq(virtio_blk_bytes(rig.blk), DOUBLE);
-	ck_assert_uint_ne(virtio_dev_generation(rig.dev), generation);
-	ck_assert_uint_ne(rig.dev->interrupt_status & VIRTIO_MMIO_INT_CONFIG, 0);
+	ck_assert_uint_ne(*virtio_dev_reg(rig.dev, VIRTIO_MMIO_CONFIG_GENERATION), generation);
+	ck_assert_uint_ne(
+	        *virtio_dev_reg(rig.dev, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_CONFIG, 0);
 	rq = blk_rig_ask(&rig, VIRTIO_BLK_T_OUT, 2 * SECTORS - 1, SECTOR, false);
 	blk_rig_serve(&rig);
 	ck_assert_uint_eq(*rq.status, VIRTIO_BLK_S_OK);

@@ -527,7 +527,7 @@ END_TEST
 START_TEST(resized_terminal_is_told_once)
 {
 	const struct winsize bigger = { .ws_col = 132, .ws_row = 43 };
-	uint32_t generation = virtio_dev_generation(dev);
+	uint32_t generation = *virtio_dev_reg(dev, VIRTIO_MMIO_CONFIG_GENERATION);
 	struct virtio_console_config c = { 0 };
 
 	for (unsigned i = 0; i < 8; i++)
@@ -538,7 +538,7 @@ START_TEST(resized_terminal_is_told_once)
 	virtio_console_resized(console);
 	memcpy(&c, dev->config, dev->ops->config_size);
 	ck_assert_uint_eq(c.cols, 132);
-	ck_assert_uint_eq(virtio_dev_generation(dev), generation + 1);
+	ck_assert_uint_eq(*virtio_dev_reg(dev, VIRTIO_MMIO_CONFIG_GENERATION), generation + 1);
 	ck_assert_uint_eq(used(CONTROL_IN), 4);
 }
 END_TEST

@@ -110,7 +110,7 @@ static void teardown(void)
 static void start(void)
 {
 	ring_start(r, &p.base.queue[0].ring);
-	p.base.status = VIRTIO_CONFIG_S_DRIVER_OK;
+	*virtio_dev_reg(&p.base, VIRTIO_MMIO_STATUS) = VIRTIO_CONFIG_S_DRIVER_OK;
 	virtio_dev_start(&p.base);
 }
 
@@ -192,7 +192,8 @@ START_TEST(start_serves_what_was_offered_before)
 	start();
 	ck_assert_uint_eq(r->used->idx, 1);
 	ck_assert_uint_eq(interrupts(), 1);
-	ck_assert_uint_eq(p.base.interrupt_status, VIRTIO_MMIO_INT_VRING);
+	ck_assert_uint_eq(*virtio_dev_reg(&p.base, VIRTIO_MMIO_INTERRUPT_STATUS),
+	                  VIRTIO_MMIO_INT_VRING);
 }
 END_TEST
 
@@ -201,7 +202,8 @@ START_TEST(start_that_fails_needs_reset_and_is_not_kicked)
 	p.activate_r = -EIO;
 	start();
 	ck_assert(virtio_dev_status(&p.base) & VIRTIO_CONFIG_S_NEEDS_RESET);
-	ck_assert_uint_ne(p.base.interrupt_status & VIRTIO_MMIO_INT_CONFIG, 0);
+	ck_assert_uint_ne(
+	        *virtio_dev_reg(&p.base, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_CONFIG, 0);
 	virtio_dev_kick(&p.base, 0);
 	ck_assert_uint_eq(p.kicks[0], 0);
 	virtio_dev_reset(&p.base);
@@ -224,7 +226,8 @@ START_TEST(kick_with_broken_ring_needs_reset)
 	ring_offer(r, 8);
 	virtio_dev_kick(&p.base, 0);
 	ck_assert(virtio_dev_status(&p.base) & VIRTIO_CONFIG_S_NEEDS_RESET);
-	ck_assert_uint_ne(p.base.interrupt_status & VIRTIO_MMIO_INT_CONFIG, 0);
+	ck_assert_uint_ne(
+	        *virtio_dev_reg(&p.base, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_CONFIG, 0);
 	ck_assert_uint_eq(interrupts(), 1);
 	ck_assert_uint_eq(r->used->idx, 0);
 	virtio_dev_kick(&p.base, 0);
@@ -288,12 +291,13 @@ START_TEST(reset_while_active_forgets_the_driver)
 {
 	start();
 	p.base.acked = p.base.features;
-	ck_assert_uint_eq(p.base.interrupt_status, VIRTIO_MMIO_INT_VRING);
+	ck_assert_uint_eq(*virtio_dev_reg(&p.base, VIRTIO_MMIO_INTERRUPT_STATUS),
+	                  VIRTIO_MMIO_INT_VRING);
 	virtio_dev_reset(&p.base);
 	ck_assert_uint_eq(p.resets, 1);
 	ck_assert(!p.base.active);
 	ck_assert_uint_eq(p.base.acked, 0);
-	ck_assert_uint_eq(p.base.interrupt_status, 0);
+	ck_assert_uint_eq(*virtio_dev_reg(&p.base, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
 	ck_assert_uint_eq(virtio_dev_status(&p.base), 0);
 	ck_assert_ptr_null(p.base.queue[0].ring.desc);
 	virtio_dev_kick(&p.base, 0);
@@ -373,13 +377,14 @@ static void change_first(struct virtio_dev *d, void *arg)
 START_TEST(config_changed_moves_generation_and_interrupts)
 {
 	uint8_t value = 99;
-	uint32_t before = virtio_dev_generation(&p.base);
+	uint32_t before = *virtio_dev_reg(&p.base, VIRTIO_MMIO_CONFIG_GENERATION);
 
 	start();
 	virtio_dev_config_changed(&p.base, change_first, &value);
 	ck_assert_uint_eq(virtio_dev_config_read(&p.base, 0, 1), 99);
-	ck_assert_uint_ne(virtio_dev_generation(&p.base), before);
-	ck_assert_uint_ne(p.base.interrupt_status & VIRTIO_MMIO_INT_CONFIG, 0);
+	ck_assert_uint_ne(*virtio_dev_reg(&p.base, VIRTIO_MMIO_CONFIG_GENERATION), before);
+	ck_assert_uint_ne(
+	        *virtio_dev_reg(&p.base, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_CONFIG, 0);
 	ck_assert_uint_eq(interrupts(), 1);
 }
 END_TEST
@@ -390,7 +395,7 @@ START_TEST(config_changed_without_driver_is_silent)
 
 	virtio_dev_config_changed(&p.base, change_first, &value);
 	ck_assert_uint_eq(interrupts(), 0);
-	ck_assert_uint_eq(p.base.interrupt_status, 0);
+	ck_assert_uint_eq(*virtio_dev_reg(&p.base, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
 }
 END_TEST
 

@@ -104,7 +104,7 @@ static void open_device(struct loop *loop)
 	        virtio_dev_init(&x.dev, &echo_ops, "echo0", 1ULL << FEATURE, x.config, loop, NULL),
 	        0);
 	x.r = ring_new(QUEUE_MAX);
-	virtio_mmio_init(&x.t, &x.dev, &x.r->mem);
+	virtio_mmio_init(&x.t, &x.dev, &x.r->mem, NULL);
 	ck_assert_int_eq(bus_add(&x.bus, &window, NULL), 0);
 }
 
@@ -571,7 +571,7 @@ START_TEST(interrupt_ack_clears_all_but_used_buffers)
 	const uint32_t both = VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG;
 
 	to_driver_ok();
-	x.dev.interrupt_status = both;
+	*virtio_dev_reg(&x.dev, VIRTIO_MMIO_INTERRUPT_STATUS) = both;
 	wr(VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING);
 	ck_assert_uint_eq(rd(VIRTIO_MMIO_INTERRUPT_STATUS), both);
 	wr(VIRTIO_MMIO_INTERRUPT_ACK, UINT32_MAX);

@@ -322,14 +322,15 @@ END_TEST
 START_TEST(set_link_down_is_seen_and_loses_frames_both_ways)
 {
 	const struct virtio_net_config *c = (const void *)rig.dev->config;
-	uint32_t generation = virtio_dev_generation(rig.dev);
+	uint32_t generation = *virtio_dev_reg(rig.dev, VIRTIO_MMIO_CONFIG_GENERATION);
 
 	net_rig_lend(&rig, BUFFER);
 	net_rig_serve(&rig);
 	ck_assert_int_eq(virtio_net_set_link(rig.net, false), 0);
 	ck_assert_uint_eq(c->status & VIRTIO_NET_S_LINK_UP, 0);
-	ck_assert_uint_ne(virtio_dev_generation(rig.dev), generation);
-	ck_assert_uint_ne(rig.dev->interrupt_status & VIRTIO_MMIO_INT_CONFIG, 0);
+	ck_assert_uint_ne(*virtio_dev_reg(rig.dev, VIRTIO_MMIO_CONFIG_GENERATION), generation);
+	ck_assert_uint_ne(
+	        *virtio_dev_reg(rig.dev, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_CONFIG, 0);
 	net_rig_arrive(&rig, 72, 0x11);
 	net_rig_send(&rig, 72, 0x22);
 	net_rig_kick(&rig, 1);

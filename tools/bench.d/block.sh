@@ -127,7 +127,7 @@ bench_block_native() {
 	for op in read write; do
 		for depth in 1 32; do
 			native_row io_uring "$op" "$depth" "${vm[@]}"
-			native_row plain "$op" "$depth" python3 "$top/tests/lab/without-io-uring" "${vm[@]}"
+			native_row plain "$op" "$depth" python3 "$top/tests/without" io_uring "${vm[@]}"
 		done
 	done
 }

@@ -31,8 +31,7 @@ static volatile unsigned arrived;
 /* The second processor: whatever the device has judged is something else a moment later. */
 void ap_main(unsigned n)
 {
-	static const uint64_t addresses[] = { (uintptr_t)buffer, GAP, ~0ULL - 8, SCRATCH,
-		                              0xc0001000 };
+	static const uint64_t addresses[] = { (uintptr_t)buffer, GAP, ~0ULL - 8, SCRATCH, WINDOWS };
 	uint32_t x = n + 1;
 
 	arrived = 1;

@@ -342,6 +342,26 @@ static void every_register(void)
 		poke_widths(device.base + reg + (reg & 4) / 4);
 }
 
+/* What the guest can read without an exit it cannot write to, nor the page around it. */
+static void registers_are_read_only(void)
+{
+	static const uint16_t regs[] = {
+		VIRTIO_MMIO_MAGIC_VALUE,       VIRTIO_MMIO_DEVICE_ID,
+		VIRTIO_MMIO_QUEUE_NUM_MAX,     VIRTIO_MMIO_INTERRUPT_STATUS,
+		VIRTIO_MMIO_CONFIG_GENERATION,
+	};
+
+	for (unsigned i = 0; i < sizeof(regs) / sizeof(regs[0]); i++) {
+		const uint32_t was = device_read(&device, regs[i]);
+
+		device_write(&device, regs[i], ~was);
+		__asm__ volatile("lock incl (%0)" : : "r"(device.base + regs[i]) : "memory");
+		CHECK(device_read(&device, regs[i]) == was);
+	}
+	mmio_write(device.base & ~0xfffULL, ~0U);
+	CHECK(mmio_read(device.base & ~0xfffULL) != ~0U);
+}
+
 static void config_space(void)
 {
 	for (unsigned off = 0; off < 0x60; off += 7)
@@ -436,6 +456,7 @@ static void rewritten_meanwhile(void)
 const struct poke pokes[] = {
 	{ "queue registers after DRIVER_OK", after_driver_ok },
 	{ "every register in other widths", every_register },
+	{ "registers that are only read", registers_are_read_only },
 	{ "config space in every width", config_space },
 	{ "status that goes back", status_back },
 	{ "features not offered", features_not_offered },

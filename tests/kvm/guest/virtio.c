@@ -18,7 +18,7 @@ void device_write(const struct device *d, unsigned reg, uint32_t v)
 bool device_find(struct device *d, unsigned id, unsigned n)
 {
 	for (unsigned i = 0; i < N_WINDOWS; i++) {
-		*d = (struct device){ .base = WINDOWS + i * WINDOW_SIZE, .gsi = FIRST_GSI + i };
+		*d = (struct device){ .base = WINDOWS + i * WINDOW_STRIDE, .gsi = FIRST_GSI + i };
 		if (device_read(d, VIRTIO_MMIO_MAGIC_VALUE) != MAGIC)
 			return false; /* windows are used from the first on */
 		CHECK(device_read(d, VIRTIO_MMIO_VERSION) == 2);

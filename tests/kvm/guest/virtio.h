@@ -11,10 +11,11 @@
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 
-#define WINDOWS     0xc0001000
-#define WINDOW_SIZE 0x1000
-#define N_WINDOWS   19
-#define FIRST_GSI   5
+#define WINDOWS       0xc0001f00
+#define WINDOW_STRIDE 0x2000
+#define WINDOW_SIZE   0x1000
+#define N_WINDOWS     19
+#define FIRST_GSI     5
 
 #ifndef QUEUE_SIZE
 #define QUEUE_SIZE 8

@@ -31,7 +31,7 @@ without_io_uring() {
 	vmm=$work/vmm-without-io-uring
 	cat >"$vmm" <<-END
 		#!/bin/sh
-		exec python3 "$here/without-io-uring" "$real" "\$@"
+		exec python3 "$top/tests/without" io_uring "$real" "\$@"
 	END
 	chmod +x "$vmm"
 }
