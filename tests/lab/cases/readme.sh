@@ -1,14 +1,30 @@
 # shellcheck shell=bash
-# What README shows for commands and for CI, word for word.
+# What README shows of vmm, word for word: every line of it that begins with one of our commands.
 
 # as_shown TEXT [WORDS]: run the one line of README that begins with it, in a folder that has what its words name.
 as_shown() {
 	local line
 	line=$(awk -v text="$1" 'index($0, text) == 1' "$top/README.md")
 	[[ $line && $line != *$'\n'* ]] || fail "README does not have one line with: $1"
-	(cd "$work/place" && PATH=$work/bin:$PATH bash -c "$line ${2:-}") </dev/null >"$work/out" 2>"$work/err" ||
-		fail "status $? of: $line"
+	# A comment would hide the words behind it.
+	(cd "$work/place" && HOME=$work/home PATH=$work/bin:$PATH bash -c "${line%% #*} ${2:-}") </dev/null \
+		>"$work/out" 2>"$work/err" || fail "status $? of: $line"
 	echo "as shown: $line"
+	ran+=("$line")
+}
+ran=()
+
+# all_shown SECTION...: fail unless as_shown ran every command in the blocks of these sections.
+all_shown() {
+	local line section
+	for section in "$@"; do
+		while IFS= read -r line; do
+			[[ " ${ran[*]}" == *" $line"* ]] || fail "README shows what no case ran: $line"
+		done < <(awk -v title="## $section" '
+			/^## / { inside = $0 == title }
+			/^```/ { block = !block }
+			inside && block && /^(vmm|vmmctl|vmm-smoke) /' "$top/README.md")
+	done
 }
 
 # The initial RAM disk of a test that prints what README waits for.
@@ -24,8 +40,8 @@ make_place() {
 	local applet
 	command_root
 	mkdir -p "$work/bin" "$work/place" "$root"/{src,tests}
-	ln -s "$vmm" "$work/bin/vmm"
-	ln -s "$LAB_KERNEL" "$work/place/vmlinuz"
+	ln -s "$vmm" "$vmmctl" "$top/tools/vmm-smoke" "$work/bin"
+	ln -s "$LAB_CLOUD_KERNEL" "$work/place/vmlinuz"
 	ln -s vmlinuz "$work/place/bzImage"
 	for applet in uname pwd; do ln -s busybox "$root/bin/$applet"; done
 	# shellcheck disable=SC2016  # the guest's shell expands
@@ -57,4 +73,134 @@ case_readme_commands() {
 	# The kernel warns of the lab's own processor.
 	as_shown 'vmm -k bzImage -i tests.cpio --expect' '--append quiet'
 	expect_text '^tests: all 3 passed'
+	rm "$work/place/console.log"
+	as_shown 'vmm -k bzImage -i tests.cpio --serial pty'
+	grep -q '^tests: all 3 passed' "$work/place/console.log" || fail "console.log is not as it should be"
+	smoke_as_shown
+	all_shown 'In CI'
+	control_as_shown
+	all_shown 'In a program'
+}
+
+# Four cases, so that the second of four machines has one.
+smoke_as_shown() {
+	local n
+	printf '[defaults]\nkernel = "bzImage"\ninitrd = ["tests.cpio"]\nexpect = "tests: all 3 passed"\n' >"$work/place/smoke.toml"
+	for n in 1 2 3 4; do printf '[[case]]\nname = "c%d"\n' $n; done >>"$work/place/smoke.toml"
+	as_shown 'vmm-smoke smoke.toml -j 4'
+	[[ $(grep -c '^ok ' "$work/out") == 4 ]] || fail "not four cases passed"
+	[[ $(grep -c '<testcase ' "$work/place/junit.xml") == 4 ]] || fail "not four cases are reported"
+	as_shown 'vmm-smoke smoke.toml --shard'
+	grep -q '^1 passed, 0 failed, 0 errors, 0 skipped$' "$work/err" || fail "the shard is not one case"
+}
+
+# A VM in the background, and its three questions.
+control_as_shown() {
+	local deadline=$((SECONDS + 100))
+	shell_place
+	as_shown 'vmm -k vmlinuz -i initrd.img -r disk.img --serial none' '--append guest.run=wait --console file=hvc'
+	as_shown 'vmmctl vm.sock query-status'
+	expect_text '^status: running'
+	as_shown 'vmmctl vm.sock x-vmm-metrics'
+	expect_text '^vcpus\[0\]\.exits\.mmio: [0-9]'
+	# The guest hears of its power button once it listens.
+	until [[ ! -S $work/place/vm.sock ]]; do
+		as_shown 'vmmctl vm.sock system_powerdown'
+		((SECONDS < deadline)) || fail "the power button has no effect"
+		sleep 2
+	done
+}
+
+# What the examples for a shell name, beside what is there. O_DIRECT wants a file system that has it.
+shell_place() {
+	[[ ! -v shell_place ]] || return 0
+	shell_place=made
+	small_fs place-of-disks 64M
+	ln -s "$LAB_CLOUD_INITRD" "$work/place/initrd.img"
+	cp --sparse=always "$LAB_ROOTFS" "$work/place-of-disks/disk.img"
+	truncate -s 1M "$work/place-of-disks/data.img"
+	ln -sf "$work"/place-of-disks/{disk,data}.img "$work/place"
+}
+
+# shown_boot TEXT SCRIPT: as_shown with the guest's shell to run the script.
+shown_boot() { as_shown "$1" "--append '$quick_words $(run_word "$2")'"; }
+
+# This host's kernel may not be installed on it, as in a lab: then there is a /boot of this case's own that has it.
+host_kernel() {
+	local version
+	version=$(uname -r)
+	[[ ! -e /boot/vmlinuz-$version || ! -d /lib/modules/$version ]] || return 0
+	(($$ == 1)) || fail "there is no kernel of this host, and no right to put one there"
+	[[ $LAB_KERNEL == *-$version ]] || fail "$LAB_KERNEL is not this host's kernel, $version"
+	mount -t tmpfs boot /boot
+	cp "$LAB_KERNEL" /boot
+	[[ -d /lib/modules/$version ]] || {
+		mkdir -p "/lib/modules/$version"
+		mount --bind "${LAB_KERNEL%/boot/*}/lib/modules/$version" "/lib/modules/$version"
+	}
+}
+
+make_deb() {
+	mkdir -p "$work/deb/DEBIAN" "$work/deb/opt" "$work/home"
+	echo 'it is installed' >"$work/deb/opt/vmm-new"
+	printf '%s: %s\n' Package vmm-new Version 1 Architecture all Maintainer 'A Test <test@example.org>' \
+		Description 'made by a test' >"$work/deb/DEBIAN/control"
+	dpkg-deb --build "$work/deb" "$work/home/new.deb" >/dev/null
+}
+
+lab_case readme_in_a_shell limit=700 memory=2500
+case_readme_in_a_shell() {
+	local sum daemon
+	make_place
+	shell_place
+	mkdir "$work/place/src" "$work/place/rootdir/sbin"
+	echo 'of the host' >"$work/place/src/file"
+	# shellcheck disable=SC2016  # the guest's shell expands
+	printf '%s\n' '#!/bin/busybox sh' 'echo "own init, $(busybox uname -r)"' 'busybox poweroff -f' 'busybox sleep 100' \
+		>"$work/place/rootdir/sbin/init"
+	chmod +x "$work/place/rootdir/sbin/init"
+
+	as_shown 'vmm --kernel vmlinuz --initrd initrd.img --rootfs disk.img'
+	expect_text '^/dev/vda / ext4 rw'
+	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img -d data.img' \
+		'cat /sys/block/vdb/serial; echo; nproc; awk "/MemTotal/ { print \$2 > 1900000 }" /proc/meminfo'
+	expect_line DATA
+	expect_line 4
+	expect_line 1
+	as_shown 'vmm -k vmlinuz -i initrd.img -r disk.img,ro'
+	expect_text '^/dev/vda / ext4 ro'
+	sum=$(sha256sum <"$work/place/disk.img")
+	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img,cow' 'echo new >/new; sync; cat /new'
+	expect_line new
+	[[ $(sha256sum <"$work/place/disk.img") == "$sum" ]] || fail "the image was written to"
+	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img,direct' 'echo to fd 7 >/dev/vdb; sync; echo new >/new'
+	[[ $(head -n 1 "$work/place/data.img") == 'to fd 7' ]] || fail "the descriptor was not written to"
+	shown_boot 'vmm -k vmlinuz -r disk.img  ' 'cat /new'
+	expect_line new
+	shown_boot 'vmm -k vmlinuz -r disk.img --share' 'mount -t virtiofs src /mnt && cat /mnt/file; >/mnt/no || echo REFUSED'
+	expect_line 'of the host'
+	expect_line REFUSED
+
+	host_kernel
+	make_deb
+	as_shown 'vmm -k host -r /,share'
+	expect_text '^Setting up vmm-new'
+	[[ ! -e /opt/vmm-new ]] || fail "this host was changed"
+	as_shown 'vmm -k host -r rootdir,owner=root'
+	expect_line "own init, $(uname -r)"
+
+	truncate -s 3M "$work/disk"
+	qemu-storage-daemon --blockdev driver=file,node-name=d,filename="$work/disk" \
+		--export "type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path=$work/place/disk.sock,writable=on" &
+	daemon=$!
+	await_back_end "$work/place/disk.sock"
+	shown_boot 'vmm -k vmlinuz -r disk.img --vhost-user' 'blockdev --getsize64 /dev/vdb'
+	expect_line 3145728
+	kill "$daemon"
+
+	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img --net passt' 'ls /sys/class/net'
+	expect_line eth0
+	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img --net tap' 'ls /sys/class/net'
+	expect_line eth0
+	all_shown 'In a shell'
 }
