@@ -25,6 +25,7 @@ struct arch_platform {
 	struct arch_chip virtio; /* first window; gsi of the first device */
 	uint64_t virtio_stride; /* bytes from one window to the next */
 	unsigned n_virtio; /* windows; device n has gsi virtio.gsi + n */
+	struct arch_chip ioapic; /* absent: KVM has all of the interrupt controllers */
 	struct arch_chip uart; /* 16550, 8 registers */
 	struct arch_chip i8042; /* command port only: CPU reset */
 	struct arch_chip exit_port; /* a byte written here ends the VM with that status */
@@ -53,9 +54,9 @@ struct arch_ram {
 unsigned arch_ram_layout(uint64_t bytes, struct arch_ram ret[GMEM_REGIONS_MAX]);
 
 /**
- * arch_vm_init() - Make the in-kernel interrupt controller and what a VM needs before its vCPUs
- * @vm_fd: From KVM_CREATE_VM, best with its RAM: a memory slot that is set later waits some 10 ms
- *         for the grace period that the interrupt controllers begin (Linux 6.18)
+ * arch_vm_init() - Have KVM make its part of the interrupt controllers, and what a VM needs before
+ * its vCPUs
+ * @vm_fd: From KVM_CREATE_VM
  * @e:     Says what KVM refuses
  *
  * Context: set-up, before the first vCPU and the first interrupt line.
@@ -101,13 +102,13 @@ int arch_vcpu_init(struct arch_cpu_model *model, int vcpu_fd, unsigned index,
 /* Descriptors of a machine, for what concerns all of it. */
 struct arch_reset_fds {
 	int kvm; /* /dev/kvm; arch_reset_save() only */
-	int vm;
 	unsigned n_vcpus;
 	int (*vcpu)(void *arg, unsigned index); /* descriptor of a vCPU */
 	void *arg;
 };
 
-/* What processors and interrupt controllers were like before the guest's first instruction. */
+/* What processors, with their interrupt controllers, were like before the guest's first
+ * instruction. */
 struct arch_reset;
 
 /**
@@ -123,7 +124,7 @@ int arch_reset_save(struct arch_reset **ret, const struct arch_reset_fds *fds,
                     struct err *e) MUST_CHECK;
 
 /**
- * arch_reset_restore() - Reset processors and interrupt controllers
+ * arch_reset_restore() - Reset processors, with their interrupt controllers
  * @s:   From arch_reset_save() of the same machine
  * @fds: As there, but for @kvm
  *

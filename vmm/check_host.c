@@ -21,6 +21,7 @@ static const struct arch_cap caps[] = {
 	{ KVM_CAP_USER_MEMORY, "USER_MEMORY", true, "guest RAM" },
 	{ KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT", true, "a VM that can always be stopped" },
 	{ KVM_CAP_IRQFD, "IRQFD", true, "interrupts from the device threads" },
+	{ KVM_CAP_IRQ_ROUTING, "IRQ_ROUTING", true, "interrupts where the guest wants them" },
 	{ KVM_CAP_IOEVENTFD, "IOEVENTFD", true, "queue notifications to the device threads" },
 	{ KVM_CAP_READONLY_MEM, "READONLY_MEM", false, "device registers read without an exit" },
 	{ 0, NULL, false, NULL },

@@ -37,6 +37,17 @@ static void on_pvpanic(void *arg, uint8_t events)
 		ending_note_panic(c->ending);
 }
 
+/* The guest says what becomes of a line. */
+static void on_route(void *arg, unsigned pin, const struct ioapic_message *m)
+{
+	struct chips *c = arg;
+
+	if (m)
+		vm_route(c->vm, pin, m->address, m->data);
+	else
+		vm_unroute(c->vm, pin);
+}
+
 static int put_on_bus(const struct chips_wiring *w, const struct arch_chip *chip,
                       const struct bus_ops *ops, void *self, struct err *e)
 {
@@ -86,11 +97,15 @@ int chips_create(struct chips *c, const struct chips_wiring *w, struct err *e)
 	int r;
 
 	c->ending = w->ending;
+	c->vm = w->vm;
 	c->mem = w->mem;
 	i8042_init(&c->i8042, on_reset, c);
 	exit_port_init(&c->exit_port, on_exit_port, c);
 	pvpanic_init(&c->pvpanic, on_pvpanic, c);
-	r = create_serial(c, w, e);
+	ioapic_init(&c->ioapic, w->n_lines, on_route, c);
+	r = put_on_bus(w, &arch_platform.ioapic, &ioapic_bus_ops, &c->ioapic, e);
+	if (r == 0)
+		r = create_serial(c, w, e);
 	if (r == 0)
 		r = create_power(c, w, e);
 	if (r == 0)
@@ -107,6 +122,11 @@ void chips_reset(struct chips *c)
 	power_reset(&c->power);
 	if (c->has_serial)
 		uart_reset(&c->uart);
+}
+
+void chips_reset_lines(struct chips *c)
+{
+	ioapic_reset(&c->ioapic);
 }
 
 void chips_destroy(struct chips *c)

@@ -4,6 +4,7 @@
 
 #include "devices/exit_port.h"
 #include "devices/i8042.h"
+#include "devices/ioapic.h"
 #include "devices/power.h"
 #include "devices/pvpanic.h"
 #include "devices/uart.h"
@@ -14,7 +15,9 @@
 /* The fixed devices of the machine, at the places that arch_platform names. */
 struct chips {
 	struct ending *ending;
+	struct vm *vm;
 	const struct gmem *mem;
+	struct ioapic ioapic; /* unless KVM has one */
 	bool has_serial; /* @serial and @uart are there */
 	struct chardev serial;
 	struct uart uart;
@@ -27,6 +30,7 @@ struct chips {
 /* What the chips are wired to. */
 struct chips_wiring {
 	struct vm *vm;
+	unsigned n_lines; /* interrupt lines in use, from global system interrupt 0 on */
 	struct bus *pio, *mmio;
 	struct ending *ending;
 	const struct gmem *mem;
@@ -52,6 +56,14 @@ int chips_create(struct chips *c, const struct chips_wiring *w, struct err *e) M
  * Context: main thread.
  */
 void chips_reset(struct chips *c);
+
+/**
+ * chips_reset_lines() - Let no interrupt line go anywhere, as at the beginning
+ * @c: Complete; no vCPU runs
+ *
+ * Context: a vCPU's thread.
+ */
+void chips_reset_lines(struct chips *c);
 
 /**
  * chips_destroy() - Give them back; the terminal is as it was before

@@ -120,6 +120,8 @@ static const struct jail_rule main_rules[] = {
 #define VCPU_ROWS                                                                                  \
 	IOCTL(KVM_RUN, .why = "run the guest"),                                                    \
 	        IOCTL(KVM_KVMCLOCK_CTRL, .why = "tell the guest that it was stopped for a while"), \
+	        IOCTL(KVM_SET_GSI_ROUTING,                                                         \
+	              .why = "where the guest wants the interrupts of devices"),                   \
 	        IOCTL(KVM_NMI, .why = "interrupt that an operator sends", RARE("nobody does")),    \
 	        IOCTL(KVM_GET_REGS, .why = "report of a guest that cannot go on"),                 \
 	        IOCTL(KVM_GET_SREGS, .why = "report of a guest that cannot go on"),                \
@@ -150,7 +152,6 @@ static const struct jail_rule vcpu_reset_rules[] = {
 	IOCTL(KVM_SET_LAPIC, .why = "reset: interrupts and timer"),
 	IOCTL(KVM_SET_VCPU_EVENTS, .why = "reset: exceptions that were on their way"),
 	IOCTL(KVM_SET_MP_STATE, .why = "reset: who waits to be started"),
-	IOCTL(KVM_SET_IRQCHIP, .why = "reset: interrupt controllers"),
 	VCPU_ROWS,
 	IF(madvise, 2, MADV_REMOVE, INT, "MADV_REMOVE", .why = "reset: clear RAM that others map",
 	   RARE("no vhost-user")),

@@ -122,8 +122,12 @@ static int create_chips(struct machine *m, struct err *e)
 		.tap = witness_kernel,
 		.tap_arg = m,
 	};
+	/* That there may be too many is found when they are made. */
+	const unsigned n_virtio = config_n_virtio(m->cfg);
 	const struct chips_wiring wiring = {
 		.vm = &m->vm,
+		.n_lines = arch_platform.virtio.gsi +
+		           (n_virtio < arch_platform.n_virtio ? n_virtio : arch_platform.n_virtio),
 		.pio = &m->pio,
 		.mmio = &m->mmio,
 		.ending = &m->run.ending,

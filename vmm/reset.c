@@ -17,7 +17,6 @@ static struct arch_reset_fds fds_of(struct machine *m)
 {
 	return (struct arch_reset_fds){
 		.kvm = m->vm.kvm_fd,
-		.vm = m->vm.fd,
 		.n_vcpus = m->vcpus.n,
 		.vcpu = vcpu_fd,
 		.arg = m,
@@ -32,6 +31,7 @@ static void restore(void *arg)
 
 	/* Processors first: some write to guest memory as they let go of it. */
 	m->reset.failure = arch_reset_restore(m->reset.state, &fds);
+	chips_reset_lines(&m->chips);
 	if (m->reset.failure == 0)
 		m->reset.failure = gmem_restore(&m->mem);
 }

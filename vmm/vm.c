@@ -4,10 +4,13 @@
 #include "arch/arch.h"
 #include "vmm/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -133,6 +136,55 @@ int vm_connect_irq(struct vm *vm, const struct irq *irq, uint32_t gsi, struct er
 	return ioctl(vm->fd, KVM_IRQFD, &arg) < 0
 	               ? err_errno(e, errno, "cannot wire interrupt %u (KVM_CAP_IRQFD)", gsi)
 	               : 0;
+}
+
+_Static_assert(offsetof(struct vm, route) ==
+                       offsetof(struct vm, routes) + offsetof(struct kvm_irq_routing, entries),
+               "the entries have to follow their number");
+
+static void set_routes(struct vm *vm)
+{
+	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, &vm->routes) < 0 &&
+	    log_limit_pass(&vm->refusals, NULL))
+		log_error("KVM_SET_GSI_ROUTING: %s: interrupts of devices may not arrive",
+		          strerror(errno));
+}
+
+/* Returns where the entry of a line is, or where it would be. */
+static struct kvm_irq_routing_entry *find_route(struct vm *vm, uint32_t gsi)
+{
+	uint32_t i = 0;
+
+	while (i < vm->routes.nr && vm->route[i].gsi != gsi)
+		i++;
+	return &vm->route[i];
+}
+
+void vm_route(struct vm *vm, uint32_t gsi, uint64_t address, uint32_t data)
+{
+	struct kvm_irq_routing_entry *route = find_route(vm, gsi);
+
+	assert(gsi < VM_LINES_MAX);
+	if (route == &vm->route[vm->routes.nr])
+		vm->routes.nr++;
+	*route = (struct kvm_irq_routing_entry){
+		.gsi = gsi,
+		.type = KVM_IRQ_ROUTING_MSI,
+		.u.msi = { .address_lo = (uint32_t)address,
+		           .address_hi = (uint32_t)(address >> 32),
+		           .data = data },
+	};
+	set_routes(vm);
+}
+
+void vm_unroute(struct vm *vm, uint32_t gsi)
+{
+	struct kvm_irq_routing_entry *route = find_route(vm, gsi);
+
+	if (route == &vm->route[vm->routes.nr])
+		return;
+	*route = vm->route[--vm->routes.nr];
+	set_routes(vm);
 }
 
 int vm_connect_kick(struct vm *vm, uint64_t addr, uint32_t value, int fd, struct err *e)

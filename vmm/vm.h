@@ -4,6 +4,11 @@
 
 #include "vmm/gmem.h"
 #include "vmm/irq.h"
+#include "vmm/log.h"
+
+#include <linux/kvm.h>
+
+#define VM_LINES_MAX 24 /* interrupt lines: global system interrupts from 0 on */
 
 /* One KVM virtual machine: its descriptors and the wires between it and the devices. */
 struct vm {
@@ -11,6 +16,10 @@ struct vm {
 	int fd; /* KVM_CREATE_VM */
 	size_t run_size; /* bytes of a vCPU's shared mapping */
 	unsigned n_memslots;
+	/* What each line becomes, as KVM has it; those that are not in it go nowhere. */
+	struct kvm_irq_routing routes;
+	struct kvm_irq_routing_entry route[VM_LINES_MAX]; /* its entries */
+	struct log_limit refusals; /* of such changes */
 };
 
 #define VM_KVM_PATH "/dev/kvm"
@@ -85,6 +94,28 @@ int vm_show(struct vm *vm, uint64_t at, const void *host, size_t size, struct er
  * Return:  0, or -errno.
  */
 int vm_connect_irq(struct vm *vm, const struct irq *irq, uint32_t gsi, struct err *e) MUST_CHECK;
+
+/**
+ * vm_route() - Say what an interrupt line becomes
+ * @vm:      VM
+ * @gsi:     Line, less than VM_LINES_MAX
+ * @address: Of the message signalled interrupt: which LAPICs
+ * @data:    Of it: the vector
+ *
+ * What KVM refuses, for want of memory, is logged a few times; the line then goes nowhere.
+ * Context: vCPU threads, one call at a time; waits for KVM's readers of the table, microseconds.
+ * Spec:    Linux Documentation/virt/kvm/api.rst 4.52
+ */
+void vm_route(struct vm *vm, uint32_t gsi, uint64_t address, uint32_t data);
+
+/**
+ * vm_unroute() - Let a line go nowhere
+ * @vm:  VM
+ * @gsi: Line, less than VM_LINES_MAX
+ *
+ * Context: as vm_route().
+ */
+void vm_unroute(struct vm *vm, uint32_t gsi);
 
 /**
  * vm_connect_kick() - Let a guest's write signal an eventfd without an exit to us (ioeventfd)

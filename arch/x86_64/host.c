@@ -8,7 +8,7 @@
 #define OPTIONAL false
 
 const struct arch_cap arch_caps[] = {
-	{ KVM_CAP_IRQCHIP, "IRQCHIP", REQUIRED, "interrupt controllers" },
+	{ KVM_CAP_SPLIT_IRQCHIP, "SPLIT_IRQCHIP", REQUIRED, "local interrupt controllers" },
 	{ KVM_CAP_SET_TSS_ADDR, "SET_TSS_ADDR", REQUIRED, "real mode, where processors start" },
 	{ KVM_CAP_EXT_CPUID, "EXT_CPUID", REQUIRED, "the guest's view of its processor" },
 	{ KVM_CAP_KVMCLOCK_CTRL, "KVMCLOCK_CTRL", OPTIONAL,

@@ -32,6 +32,7 @@ const struct arch_platform arch_platform = {
 	.virtio = { ARCH_MMIO, LAYOUT_VIRTIO, 0x1000, 5 },
 	.virtio_stride = LAYOUT_VIRTIO_STRIDE,
 	.n_virtio = LAYOUT_IOAPIC_PINS - 5, /* one IOAPIC pin each */
+	.ioapic = { ARCH_MMIO, LAYOUT_IOAPIC, 0x100, 0 },
 	.uart = { ARCH_PIO, 0x3f8, 8, 4 },
 	.i8042 = { ARCH_PIO, 0x64, 1, 0 },
 	.exit_port = { ARCH_PIO, 0xf4, 4, 0 },

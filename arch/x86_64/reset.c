@@ -46,7 +46,6 @@ struct vcpu_state {
 };
 
 struct arch_reset {
-	struct kvm_irqchip irqchip[3];
 	unsigned n_msrs;
 	struct kvm_msr_entry msr[MSRS_MAX]; /* the same in every vCPU */
 	unsigned n_vcpus;
@@ -77,9 +76,6 @@ static const struct part {
 };
 
 _Static_assert(ARRAY_SIZE(parts) <= ARRAY_SIZE(((struct vcpu_state *)0)->has), "one for each part");
-
-static const uint32_t irqchips[] = { KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE,
-	                             KVM_IRQCHIP_IOAPIC };
 
 union one_msr {
 	struct kvm_msrs list;
@@ -136,20 +132,12 @@ static int save_vcpu(struct vcpu_state *v, int vcpu_fd, struct err *e)
 int arch_reset_save(struct arch_reset **ret, const struct arch_reset_fds *fds, struct err *e)
 {
 	struct arch_reset *s = calloc(1, sizeof(*s) + fds->n_vcpus * sizeof(s->vcpu[0]));
-	int r = 0;
+	int r;
 
 	if (!s)
 		return err_errno(e, ENOMEM, "cannot keep the state of %u vCPUs", fds->n_vcpus);
 	s->n_vcpus = fds->n_vcpus;
-	for (unsigned i = 0; i < ARRAY_SIZE(irqchips) && r == 0; i++) {
-		s->irqchip[i].chip_id = irqchips[i];
-		if (ioctl(fds->vm, KVM_GET_IRQCHIP, &s->irqchip[i]) < 0)
-			r = err_errno(e, errno,
-			              "KVM does not tell what '--on-reboot reset' has to put back "
-			              "(KVM_GET_IRQCHIP)");
-	}
-	if (r == 0)
-		r = save_msrs(s, fds->kvm, fds->vcpu(fds->arg, 0), e);
+	r = save_msrs(s, fds->kvm, fds->vcpu(fds->arg, 0), e);
 	for (unsigned i = 0; i < s->n_vcpus && r == 0; i++)
 		r = save_vcpu(&s->vcpu[i], fds->vcpu(fds->arg, i), e);
 	if (r < 0)
@@ -200,11 +188,5 @@ int arch_reset_restore(const struct arch_reset *s, const struct arch_reset_fds *
 
 	for (unsigned i = 0; i < s->n_vcpus && r == 0; i++)
 		r = restore_vcpu(s, i, fds->vcpu(fds->arg, i));
-	for (unsigned i = 0; i < ARRAY_SIZE(irqchips) && r == 0; i++) {
-		if (ioctl(fds->vm, KVM_SET_IRQCHIP, &s->irqchip[i]) < 0) {
-			r = -errno;
-			log_error("reset: KVM_SET_IRQCHIP: %s", strerror(-r));
-		}
-	}
 	return r;
 }

@@ -83,7 +83,7 @@ per_request() { awk -v n="$1" -v all="$2" 'BEGIN { printf "%.3f", n / all }'; }
 
 # native_row ENGINE DO DEPTH COMMAND...: the median of 3 runs by time. What a run without requests takes is taken off.
 native_row() {
-	local engine=$1 op=$2 depth=$3 requests=$((3000 + 1500 * $3)) i runs='' none_took none_calls none_irqs
+	local engine=$1 op=$2 depth=$3 requests=$((20000 + 5000 * $3)) i runs='' none_took none_calls none_irqs
 	shift 3
 	native_run "$@" --append "do=$op depth=$depth requests=0"
 	none_took=$took none_calls=$calls none_irqs=$irqs

@@ -68,12 +68,11 @@ static void set_up_irqchip(int vm)
 {
 	struct kvm_enable_cap no_pmu = { .cap = KVM_CAP_PMU_CAPABILITY,
 		                         .args = { KVM_PMU_CAP_DISABLE } };
-	struct kvm_irqchip masked = { .chip_id = KVM_IRQCHIP_PIC_MASTER, .chip.pic.imr = 0xff };
+	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP };
 
 	call(vm, KVM_SET_TSS_ADDR, (void *)0xfffbd000UL);
 	(void)ioctl(vm, KVM_ENABLE_CAP, &no_pmu); /* some hosts refuse it */
-	call(vm, KVM_CREATE_IRQCHIP, NULL);
-	call(vm, KVM_SET_IRQCHIP, &masked);
+	call(vm, KVM_ENABLE_CAP, &split);
 }
 
 static void set_up_ram(int vm, size_t bytes)
