@@ -113,6 +113,7 @@ void vm_route(struct vm *vm, uint32_t gsi, uint64_t address, uint32_t data);
  * @vm:  VM
  * @gsi: Line, less than VM_LINES_MAX
  *
+ * An edge that comes meanwhile may arrive if the line is soon routed again.
  * Context: as vm_route().
  */
 void vm_unroute(struct vm *vm, uint32_t gsi);

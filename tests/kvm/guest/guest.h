@@ -21,6 +21,8 @@
 #define LAPIC  0xfee00000
 #define IOAPIC 0xfec00000
 
+#define VECTOR_GSI_0 0x20 /* and the next ones: where irq_route() sends lines */
+
 static inline void outb(uint16_t port, uint8_t v)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory");

@@ -28,7 +28,6 @@ struct gate {
 };
 
 #define N_VECTORS    64
-#define VECTOR_GSI_0 0x20
 
 static struct gate idt[N_VECTORS];
 static void (*handlers[N_VECTORS - VECTOR_GSI_0])(void);
