@@ -16,7 +16,6 @@
  */
 
 #define IOAPIC_PINS_MAX 24
-#define IOAPIC_WINDOW   0x100 /* bytes of guest address space */
 
 /* An interrupt on its way to a local APIC, as by PCI's message signalled interrupts. */
 struct ioapic_message {

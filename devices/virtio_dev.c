@@ -92,8 +92,9 @@ void virtio_dev_fini(struct virtio_dev *d)
 /* Something but a queue is new. */
 static void interrupt_for_config(struct virtio_dev *d)
 {
-	/* Release: pairs with the transport's acquire, so that a driver that reads the register
-	 * finds what the event is about. The bit is there before the edge. */
+	/* Release: pairs with the transport's acquire, or the guest's own load, so that a driver
+	 * that reads the register finds what the event is about. The bit is there before the edge.
+	 */
 	__atomic_fetch_or(virtio_dev_reg(d, VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_CONFIG,
 	                  __ATOMIC_RELEASE);
 	irq_raise(&d->irq);

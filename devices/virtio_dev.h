@@ -14,9 +14,10 @@
  * What every virtio device has. The transport (virtio_mmio.h) owns the registers and calls the
  * verbs below; a device kind embeds struct virtio_dev and never sees a guest address.
  *
- * Threads: registers belong to the vCPU that holds the transport's lock. Queues belong to the
- * device's thread (the one that runs @loop), which never takes that lock. The verbs are always run
- * on the device's thread, one at a time: activate, then kicks, then reset.
+ * Threads: registers are written under the transport's lock, but for the bits that the device adds,
+ * and read by anybody, the guest itself included. Queues belong to the device's thread (the one
+ * that runs @loop), which never takes that lock. The verbs are always run on the device's thread,
+ * one at a time: activate, then kicks, then reset.
  */
 
 struct virtio_dev;

@@ -94,7 +94,6 @@ static void reset_device(void *arg)
 
 static void reset(struct virtio_mmio *t)
 {
-	loop_call(t->dev->loop, reset_device, t->dev);
 	t->device_features_sel = 0;
 	t->driver_features_sel = 0;
 	t->queue_sel = 0;
@@ -102,6 +101,8 @@ static void reset(struct virtio_mmio *t)
 	for (unsigned i = 0; i < VIRTIO_MMIO_QUEUES_MAX; i++)
 		t->queue[i] = (struct virtio_mmio_queue){ 0 };
 	show_selected(t);
+	/* Last, as Status 0 says that all of it is done. */
+	loop_call(t->dev->loop, reset_device, t->dev);
 }
 
 void virtio_mmio_reset(struct virtio_mmio *t)
@@ -298,7 +299,7 @@ static void write_register(struct virtio_mmio *t, uint64_t offset, uint32_t valu
 	}
 }
 
-/* Only 32-bit accesses reach registers. No lock is held here. */
+/* Only 32-bit accesses that are an exit reach registers; what is shown can be read in any width. */
 static bool is_register(uint64_t offset, unsigned len)
 {
 	return len == 4 && offset % 4 == 0;
@@ -312,7 +313,8 @@ static uint64_t window_read(void *self, uint64_t offset, unsigned len)
 		return virtio_dev_config_read(t->dev, offset - VIRTIO_MMIO_CONFIG, len);
 	if (!is_register(offset, len))
 		return 0;
-	/* Acquire: pairs with the device's release. */
+	/* Acquire: pairs with the device's release. Only where the registers are not shown, or KVM
+	 * emulates the instruction. */
 	return __atomic_load_n(virtio_dev_reg(t->dev, offset), __ATOMIC_ACQUIRE);
 }
 

@@ -63,6 +63,17 @@ static int put_on_bus(const struct chips_wiring *w, const struct arch_chip *chip
 	return bus_add(chip->space == ARCH_PIO ? w->pio : w->mmio, &r, e);
 }
 
+_Static_assert(IOAPIC_PINS_MAX <= VM_LINES_MAX, "each pin is a line");
+
+static int create_ioapic(struct chips *c, const struct chips_wiring *w, struct err *e)
+{
+	c->has_ioapic = arch_platform.ioapic.space != ARCH_ABSENT;
+	if (!c->has_ioapic)
+		return 0;
+	ioapic_init(&c->ioapic, w->n_lines, on_route, c);
+	return put_on_bus(w, &arch_platform.ioapic, &ioapic_bus_ops, &c->ioapic, e);
+}
+
 static int create_serial(struct chips *c, const struct chips_wiring *w, struct err *e)
 {
 	int r;
@@ -102,8 +113,7 @@ int chips_create(struct chips *c, const struct chips_wiring *w, struct err *e)
 	i8042_init(&c->i8042, on_reset, c);
 	exit_port_init(&c->exit_port, on_exit_port, c);
 	pvpanic_init(&c->pvpanic, on_pvpanic, c);
-	ioapic_init(&c->ioapic, w->n_lines, on_route, c);
-	r = put_on_bus(w, &arch_platform.ioapic, &ioapic_bus_ops, &c->ioapic, e);
+	r = create_ioapic(c, w, e);
 	if (r == 0)
 		r = create_serial(c, w, e);
 	if (r == 0)
@@ -124,9 +134,12 @@ void chips_reset(struct chips *c)
 		uart_reset(&c->uart);
 }
 
-void chips_reset_lines(struct chips *c)
+int chips_reset_lines(struct chips *c)
 {
+	int r = c->has_ioapic ? vm_unroute_all(c->vm) : 0;
+
 	ioapic_reset(&c->ioapic);
+	return r;
 }
 
 void chips_destroy(struct chips *c)

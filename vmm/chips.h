@@ -17,7 +17,8 @@ struct chips {
 	struct ending *ending;
 	struct vm *vm;
 	const struct gmem *mem;
-	struct ioapic ioapic; /* unless KVM has one */
+	bool has_ioapic; /* @ioapic is there: KVM has none */
+	struct ioapic ioapic;
 	bool has_serial; /* @serial and @uart are there */
 	struct chardev serial;
 	struct uart uart;
@@ -49,7 +50,7 @@ struct chips_wiring {
 int chips_create(struct chips *c, const struct chips_wiring *w, struct err *e) MUST_CHECK;
 
 /**
- * chips_reset() - As chips_create() has made them
+ * chips_reset() - As chips_create() has made them, but for the interrupt lines
  * @c: Complete; no vCPU runs
  *
  * What has come in and nobody has read is kept, and what went out goes out.
@@ -62,8 +63,9 @@ void chips_reset(struct chips *c);
  * @c: Complete; no vCPU runs
  *
  * Context: a vCPU's thread.
+ * Return:  0, or -errno, which is logged.
  */
-void chips_reset_lines(struct chips *c);
+int chips_reset_lines(struct chips *c) MUST_CHECK;
 
 /**
  * chips_destroy() - Give them back; the terminal is as it was before

@@ -4,7 +4,7 @@
 
 #include "vmm/err.h"
 
-/* One edge-triggered interrupt line of the guest: an eventfd that vm_irq_connect() gave to KVM. */
+/* One edge-triggered interrupt line of the guest: an eventfd that vm_connect_irq() gave to KVM. */
 struct irq {
 	int fd;
 };

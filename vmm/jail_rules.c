@@ -98,7 +98,7 @@ static const struct jail_rule main_rules[] = {
 	SIGACTION(SIGINT, "end by a signal, by its default"),
 	SIGACTION(SIGHUP, "end by a signal, by its default"),
 	ANY(close, "descriptors, at the end"),
-	ANY(munmap, "guest RAM, at the end"),
+	ANY(munmap, "guest RAM and shown registers, at the end"),
 	RULE(brk, .why = "memory for control clients and the result",
 	     RARE("the heap has room left")),
 	RULE(mmap, .detail = "anonymous, not PROT_EXEC", .n_matches = 2,

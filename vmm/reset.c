@@ -31,7 +31,8 @@ static void restore(void *arg)
 
 	/* Processors first: some write to guest memory as they let go of it. */
 	m->reset.failure = arch_reset_restore(m->reset.state, &fds);
-	chips_reset_lines(&m->chips);
+	if (m->reset.failure == 0)
+		m->reset.failure = chips_reset_lines(&m->chips);
 	if (m->reset.failure == 0)
 		m->reset.failure = gmem_restore(&m->mem);
 }

@@ -12,7 +12,7 @@ struct machine;
 /**
  * slots_show() - Give the guest the registers of its devices to read, where KVM has memory that is
  * read-only
- * @m: With RAM that KVM knows of, before arch_vm_init(), as vm_add_ram()
+ * @m: With RAM that KVM knows of, before interrupts are connected, as vm_add_ram()
  * @e: Says what KVM or the host refuses
  *
  * Context: set-up.

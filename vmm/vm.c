@@ -133,6 +133,8 @@ int vm_connect_irq(struct vm *vm, const struct irq *irq, uint32_t gsi, struct er
 {
 	struct kvm_irqfd arg = { .fd = (uint32_t)irq->fd, .gsi = gsi };
 
+	assert(gsi < VM_LINES_MAX);
+	vm->line[gsi] = irq;
 	return ioctl(vm->fd, KVM_IRQFD, &arg) < 0
 	               ? err_errno(e, errno, "cannot wire interrupt %u (KVM_CAP_IRQFD)", gsi)
 	               : 0;
@@ -142,12 +144,17 @@ _Static_assert(offsetof(struct vm, route) ==
                        offsetof(struct vm, routes) + offsetof(struct kvm_irq_routing, entries),
                "the entries have to follow their number");
 
-static void set_routes(struct vm *vm)
+static int set_routes(struct vm *vm)
 {
-	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, &vm->routes) < 0 &&
-	    log_limit_pass(&vm->refusals, NULL))
+	int r;
+
+	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, &vm->routes) == 0)
+		return 0;
+	r = -errno;
+	if (log_limit_pass(&vm->refusals, NULL))
 		log_error("KVM_SET_GSI_ROUTING: %s: interrupts of devices may not arrive",
-		          strerror(errno));
+		          strerrordesc_np(-r));
+	return r;
 }
 
 /* Returns where the entry of a line is, or where it would be. */
@@ -163,9 +170,9 @@ static struct kvm_irq_routing_entry *find_route(struct vm *vm, uint32_t gsi)
 void vm_route(struct vm *vm, uint32_t gsi, uint64_t address, uint32_t data)
 {
 	struct kvm_irq_routing_entry *route = find_route(vm, gsi);
+	const bool is_new = route == &vm->route[vm->routes.nr];
 
-	assert(gsi < VM_LINES_MAX);
-	if (route == &vm->route[vm->routes.nr])
+	if (is_new)
 		vm->routes.nr++;
 	*route = (struct kvm_irq_routing_entry){
 		.gsi = gsi,
@@ -174,7 +181,8 @@ void vm_route(struct vm *vm, uint32_t gsi, uint64_t address, uint32_t data)
 		           .address_hi = (uint32_t)(address >> 32),
 		           .data = data },
 	};
-	set_routes(vm);
+	if (set_routes(vm) == 0 && is_new && vm->line[gsi])
+		irq_raise(vm->line[gsi]);
 }
 
 void vm_unroute(struct vm *vm, uint32_t gsi)
@@ -184,7 +192,13 @@ void vm_unroute(struct vm *vm, uint32_t gsi)
 	if (route == &vm->route[vm->routes.nr])
 		return;
 	*route = vm->route[--vm->routes.nr];
-	set_routes(vm);
+	(void)set_routes(vm); /* it was logged */
+}
+
+int vm_unroute_all(struct vm *vm)
+{
+	vm->routes.nr = 0;
+	return set_routes(vm);
 }
 
 int vm_connect_kick(struct vm *vm, uint64_t addr, uint32_t value, int fd, struct err *e)

@@ -16,10 +16,12 @@ struct vm {
 	int fd; /* KVM_CREATE_VM */
 	size_t run_size; /* bytes of a vCPU's shared mapping */
 	unsigned n_memslots;
-	/* What each line becomes, as KVM has it; those that are not in it go nowhere. */
+	/* What each line is to become, as KVM was last told; those that are not in it go nowhere.
+	 */
 	struct kvm_irq_routing routes;
 	struct kvm_irq_routing_entry route[VM_LINES_MAX]; /* its entries */
-	struct log_limit refusals; /* of such changes */
+	const struct irq *line[VM_LINES_MAX]; /* who raises it; NULL: nobody */
+	struct log_limit refusals; /* of changes of routes */
 };
 
 #define VM_KVM_PATH "/dev/kvm"
@@ -53,7 +55,7 @@ void vm_destroy(struct vm *vm);
 
 /**
  * vm_add_ram() - Show guest RAM to the guest
- * @vm:  VM without RAM; arch_vm_init() and interrupts come later, because from then on KVM makes
+ * @vm:  VM without RAM; vm_connect_kick() comes later, because from then on KVM makes
  *       each change of the memory map wait for its readers, for milliseconds
  * @mem: All regions; stays mapped until vm_destroy()
  * @e:   Says what KVM refuses
@@ -71,9 +73,9 @@ bool vm_can_show(const struct vm *vm);
 
 /**
  * vm_show() - Let the guest read memory of ours; what it writes there is an exit
- * @vm:   VM that can, before arch_vm_init(), as in vm_add_ram()
+ * @vm:   VM that can, before the first vm_connect_kick(), as in vm_add_ram()
  * @at:   Guest physical address, whole pages
- * @host: Stays mapped until vm_destroy()
+ * @host: Stays mapped while vCPUs run
  * @size: Bytes, whole pages
  * @e:    Says what KVM refuses
  *
@@ -86,8 +88,8 @@ int vm_show(struct vm *vm, uint64_t at, const void *host, size_t size, struct er
 /**
  * vm_connect_irq() - Let an eventfd raise an interrupt without an exit (irqfd)
  * @vm:  VM
- * @irq: Line, initialised
- * @gsi: Global system interrupt, as in the ACPI tables
+ * @irq: Line, initialised; outlives @vm's vCPUs
+ * @gsi: Global system interrupt, as in the ACPI tables, less than VM_LINES_MAX
  * @e:   Says what KVM refuses
  *
  * Context: set-up.
@@ -102,9 +104,11 @@ int vm_connect_irq(struct vm *vm, const struct irq *irq, uint32_t gsi, struct er
  * @address: Of the message signalled interrupt: which LAPICs
  * @data:    Of it: the vector
  *
- * What KVM refuses, for want of memory, is logged a few times; the line then goes nowhere.
- * Context: vCPU threads, one call at a time; waits for KVM's readers of the table, microseconds.
- * Spec:    Linux Documentation/virt/kvm/api.rst 4.52
+ * A line that went nowhere before is raised once: an edge may have come meanwhile, and drivers are
+ * used to interrupts without a cause. A change that KVM refuses, for want of memory, is logged, a
+ * few times; KVM then goes on with what it had, until another one succeeds. Context: vCPU threads,
+ * one call at a time; waits for KVM's readers of the table, microseconds. Spec:    Linux
+ * Documentation/virt/kvm/api.rst 4.52
  */
 void vm_route(struct vm *vm, uint32_t gsi, uint64_t address, uint32_t data);
 
@@ -113,10 +117,18 @@ void vm_route(struct vm *vm, uint32_t gsi, uint64_t address, uint32_t data);
  * @vm:  VM
  * @gsi: Line, less than VM_LINES_MAX
  *
- * An edge that comes meanwhile may arrive if the line is soon routed again.
  * Context: as vm_route().
  */
 void vm_unroute(struct vm *vm, uint32_t gsi);
+
+/**
+ * vm_unroute_all() - Let no line go anywhere
+ * @vm: VM
+ *
+ * Context: as vm_route().
+ * Return:  0, or -errno, which is logged.
+ */
+int vm_unroute_all(struct vm *vm) MUST_CHECK;
 
 /**
  * vm_connect_kick() - Let a guest's write signal an eventfd without an exit to us (ioeventfd)

@@ -67,7 +67,7 @@
 #define LAYOUT_VIRTIO        0xc0001f00ULL
 #define LAYOUT_VIRTIO_STRIDE 0x2000
 
-/* Interrupt controllers: where every PC has them, and where KVM emulates them. */
+/* Interrupt controllers: where every PC has them. The IOAPIC is ours, the LAPICs are KVM's. */
 #define LAYOUT_IOAPIC      0xfec00000
 #define LAYOUT_IOAPIC_PINS 24
 #define LAYOUT_LAPIC       0xfee00000

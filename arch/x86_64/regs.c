@@ -84,8 +84,8 @@ static void enter_pvh(struct kvm_sregs *s)
 
 /*
  * Set without asking for the present values: a new vCPU's are known. Its FPU is as after FNINIT,
- * and its LAPIC passes the PIC's interrupts on (LINT0), both right for a boot processor; vm.c masks
- * the PIC.
+ * and its LAPIC would pass a PIC's interrupts on (LINT0), both right for a boot processor; there is
+ * no PIC.
  */
 static int set_entry(int vcpu_fd, const struct boot_entry *entry, struct err *e)
 {

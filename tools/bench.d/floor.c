@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The floor of `tools/bench start`: the calls that a virtual machine monitor cannot do without to
- * give a guest the machine that vmm gives it, and to run it: RAM, the interrupt controllers as
- * firmware leaves them, one vCPU with the host's processor model, MSRs and registers. Nothing else:
+ * give a guest the machine that vmm gives it, and to run it: RAM, KVM's local interrupt
+ * controllers, one vCPU with the host's processor model, MSRs and registers. Nothing else:
  * no command line, tables, devices, event loop or thread, and no checks beyond "it worked". The
  * guest is the one of guest.S: it ends with a byte written to the exit port.
  *

@@ -91,7 +91,8 @@ case_fio_verify_without_io_uring() {
 	grep -q 'blk1: no io_uring (Operation not permitted)' "$work/err" || fail "nothing was said of io_uring"
 }
 
-# Four vCPUs with a queue each, on an inherited descriptor; then the driver goes while it is busy, and comes back.
+# Four vCPUs with a queue each, on an inherited descriptor; while it is busy all vCPUs but one go and come back, with
+# their interrupts, and then the driver.
 # shellcheck disable=SC2016  # for the shell of the guest
 lab_case four_queues_and_a_driver_that_goes limit=200
 case_four_queues_and_a_driver_that_goes() {
@@ -104,6 +105,10 @@ case_four_queues_and_a_driver_that_goes() {
 		dd if=$TEST of=/dev/null bs=4k iflag=direct count=100000 2>/dev/null &
 		for i in 1 2 3; do dd if=/dev/zero of=$TEST bs=4k seek=$((512 * i)) count=256 oflag=direct 2>/dev/null & done
 		umount /mnt
+		cd /sys/devices/system/cpu
+		for i in 1 2 3; do echo 0 >cpu$i/online; done
+		for i in 1 2 3; do echo 1 >cpu$i/online; done
+		echo "processors $(nproc)"
 		cd /sys/bus/virtio/drivers/virtio_blk
 		for v in virtio*; do echo $v >unbind; done
 		wait
@@ -117,6 +122,7 @@ case_four_queues_and_a_driver_that_goes() {
 	expect_end 0 exit
 	expect_line "queues 4"
 	expect_line "TEST verified"
+	expect_line "processors 4"
 	expect_line "no disks: 0"
 	expect_line "driver is back"
 	expect_silence
