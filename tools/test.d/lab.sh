@@ -31,7 +31,7 @@ memory_mib() { awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminf
 
 # run_labs COUNT: as many parts of the cases at the same time; their lines come as the cases end.
 run_labs() {
-	local count=$1 i lab_arguments=(--time 1800 --env "VMM=$vmm") image
+	local count=$1 i lab_arguments=(--time 3000 --env "VMM=$vmm") image
 	for image in "${images[@]}"; do lab_arguments+=(--env "$image"); done
 	# A guest of 6 GiB uses little of it, but the lab has to have as much to lend.
 	if (($(memory_mib) > 11000)); then lab_arguments+=(--memory 9000); else lab_arguments+=(--memory 3072); fi
@@ -55,7 +55,7 @@ lab_part() {
 	run_tap lab_cases "$1" "$2"
 }
 
-lab_silence=360 # seconds without a word: longer than the limit of any case
+lab_silence=100 # seconds without a sign of life, of which there is one every 5
 lab_tries=3
 
 # lab_cases I N: every N-th case from the I-th on. An emulated machine stands still now and then, whatever
@@ -63,6 +63,7 @@ lab_tries=3
 lab_cases() {
 	local log try name left
 	log=$(mktemp "$work/lab.XXXXXX")
+	mkdir "$log.alive"
 	mapfile -t left < <("${runner[@]}" --part "$1/$2" --list)
 	for ((try = 1; try <= lab_tries && ${#left[@]} > 0; try++)); do
 		((try == 1)) || echo "# the lab stood still: ${#left[@]} cases go on in a new one"
@@ -77,15 +78,16 @@ lab_cases() {
 # reported LOG: names of the cases that have a verdict.
 reported() { sed -n -E 's/^(not )?ok [0-9]+ - ([a-z0-9_]+).*/\2/p' "$1"; }
 
-# watched_lab LOG CASE...: run these, with the output also in LOG, as long as something is said.
+# watched_lab LOG CASE...: run these, with the output also in LOG, as long as the lab shows that it lives.
 watched_lab() {
-	local log=$1 lab
+	local log=$1 alive=$1.alive/beat lab
 	shift
-	tools/lab "${lab_arguments[@]}" -- "${runner[@]}" "$@" > >(tee -a "$log") &
+	touch "$alive"
+	tools/lab "${lab_arguments[@]}" --dir "${alive%/*}" -- "${runner[@]}" --alive "$alive" "$@" > >(tee -a "$log") &
 	lab=$!
 	while kill -0 "$lab" 2>/dev/null; do
 		sleep 2
-		(($(date +%s) - $(stat -c %Y "$log") < lab_silence)) || kill -TERM "$lab" 2>/dev/null || true
+		(($(date +%s) - $(stat -c %Y "$alive") < lab_silence)) || kill -TERM "$lab" 2>/dev/null || true
 	done
 	wait "$lab"
 	sleep 1 # for the last lines to pass tee

@@ -41,7 +41,7 @@ make_place() {
 	command_root
 	mkdir -p "$work/bin" "$work/place" "$root"/{src,tests}
 	ln -s "$vmm" "$vmmctl" "$top/tools/vmm-smoke" "$work/bin"
-	ln -s "$LAB_CLOUD_KERNEL" "$work/place/vmlinuz"
+	ln -s "$LAB_KERNEL" "$work/place/vmlinuz"
 	ln -s vmlinuz "$work/place/bzImage"
 	for applet in uname pwd; do ln -s busybox "$root/bin/$applet"; done
 	# shellcheck disable=SC2016  # the guest's shell expands
@@ -116,7 +116,7 @@ shell_place() {
 	[[ ! -v shell_place ]] || return 0
 	shell_place=made
 	small_fs place-of-disks 64M
-	ln -s "$LAB_CLOUD_INITRD" "$work/place/initrd.img"
+	ln -s "$LAB_INITRD" "$work/place/initrd.img"
 	cp --sparse=always "$LAB_ROOTFS" "$work/place-of-disks/disk.img"
 	truncate -s 1M "$work/place-of-disks/data.img"
 	ln -sf "$work"/place-of-disks/{disk,data}.img "$work/place"
@@ -163,7 +163,7 @@ case_readme_in_a_shell() {
 	as_shown 'vmm --kernel vmlinuz --initrd initrd.img --rootfs disk.img'
 	expect_text '^/dev/vda / ext4 rw'
 	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img -d data.img' \
-		'cat /sys/block/vdb/serial; echo; nproc; awk "/MemTotal/ { print \$2 > 1900000 }" /proc/meminfo'
+		'cat /sys/block/vdb/serial; echo; nproc; awk "/MemTotal/ { print (\$2 > 1900000) }" /proc/meminfo'
 	expect_line DATA
 	expect_line 4
 	expect_line 1
