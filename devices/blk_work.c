@@ -213,15 +213,34 @@ static int plan(struct blk_work *w, struct blk_req *rq)
 	return 0;
 }
 
+#define PAUSE_MIN 16 /* writes */
+#define PAUSE_MAX 1024
+
 /*
- * Whether a piece is rather for this thread than for the ring, which does all but reads on threads
- * of the kernel: when there are none, and when a write is alone.
+ * Whether a piece is rather for this thread than for the ring: when a write is alone, and for a
+ * while when the kernel had no thread for one of the ring's. It wants one, unless the file system
+ * can take the write without waiting: past the page cache most can, into it few.
  */
-static bool better_here(const struct blk_work *w, const struct blk_io *io)
+static bool better_here(struct blk_work *w, const struct blk_io *io)
 {
 	if (io->op == BLK_IO_READ)
 		return false;
-	return w->no_workers || (w->alone && io->op == BLK_IO_WRITE && !io->durable);
+	if (w->here > 0) {
+		w->here--;
+		return true;
+	}
+	return w->alone && io->op == BLK_IO_WRITE && !io->durable;
+}
+
+/* The kernel has no threads, as under RLIMIT_NPROC. Many may say so of one turn. */
+static void pause_ring(struct blk_work *w)
+{
+	if (w->here > 0)
+		return;
+	w->pause = w->pause < PAUSE_MIN   ? PAUSE_MIN
+	           : w->pause < PAUSE_MAX ? 2 * w->pause
+	                                  : w->pause;
+	w->here = w->pause;
 }
 
 /*
@@ -379,7 +398,9 @@ static void end_piece(struct blk_work *w, struct blk_req *rq, ssize_t n)
 static bool untried(struct blk_work *w, const struct blk_io *io, ssize_t raw)
 {
 	if (raw == -ECANCELED && io->op != BLK_IO_READ)
-		w->no_workers = true; /* as under RLIMIT_NPROC */
+		pause_ring(w);
+	else if (raw > 0 && io->op == BLK_IO_WRITE)
+		w->pause = 0;
 	return raw == -EAGAIN || raw == -EINTR || raw == -ECANCELED || raw == -ENOMEM;
 }
 

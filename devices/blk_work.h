@@ -48,7 +48,9 @@ struct blk_work {
 	bool unsafe; /* the host may keep back what was flushed: cache=unsafe */
 	bool can_hold; /* somebody hears of a held request, and may have it tried again */
 	enum config_werror werror;
-	bool no_workers; /* the kernel has no threads for the ring: what needs one is for us */
+	/* Writes that are for us, as the kernel had no thread for one of the ring's; and how many
+	 * the next one that it has none for will be worth */
+	unsigned here, pause;
 	bool bounced; /* the guest's buffers do not suit O_DIRECT: said once */
 	bool zero_by_hand; /* the host's file system cannot zero a range */
 	struct log_limit io_errors;

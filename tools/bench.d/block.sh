@@ -122,12 +122,16 @@ bench_block_native() {
 	native_guest
 	dd if=/dev/urandom of="$work/image" bs=1M count=64 2>/dev/null
 	vm=("$vmm" --kernel "$work/ring" --disk "$work/image")
-	printf '\nengines (on this host, driver in ring 3, 4 KiB, image in the page cache)\n'
+	printf '\nengines (on this host, driver in ring 3, 4 KiB, image in the page cache, but for direct)\n'
 	printf '  %-24s %9s %9s %9s %9s\n' "" "per s" calls interrupts notified
 	for op in read write; do
 		for depth in 1 32; do
 			native_row io_uring "$op" "$depth" "${vm[@]}"
 			native_row plain "$op" "$depth" python3 "$top/tests/without" io_uring "${vm[@]}"
 		done
+		# A temporary folder may be in memory, which has no O_DIRECT.
+		if dd if="$work/image" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null; then
+			native_row direct "$op" 32 "${vm[@]},direct"
+		fi
 	done
 }
