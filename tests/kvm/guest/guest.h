@@ -78,6 +78,9 @@ int main(void);
 /* Called on each further processor; @n counts them from 0 in the order they come. */
 void ap_main(unsigned n);
 
+/* Start all other processors by INIT and SIPI, as a kernel does. */
+void start_others(void);
+
 /* End the VM with a status, by the exit port. */
 __attribute__((noreturn)) void vm_exit(int status);
 

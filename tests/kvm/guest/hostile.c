@@ -10,14 +10,7 @@
  * Needs a second processor.
  */
 
-#define PATIENCE   400000 /* looks, some microseconds each: only a failure takes so long */
-#define TRAMPOLINE 0x1000 /* where real mode begins: SIPI vector 1 */
-
-#define ICR_ALL_BUT_SELF 0xc0000
-#define ICR_INIT         0x4500
-#define ICR_STARTUP      0x4600
-
-extern const char ap_begin[], ap_end[];
+#define PATIENCE 400000 /* looks, some microseconds each: only a failure takes so long */
 
 struct device device;
 const struct role *role;
@@ -249,10 +242,8 @@ static void run_pokes(void)
 
 static void start_second_processor(void)
 {
-	memcpy((void *)TRAMPOLINE, ap_begin, (size_t)(ap_end - ap_begin));
 	irq_init();
-	mmio_write(LAPIC + 0x300, ICR_ALL_BUT_SELF | ICR_INIT);
-	mmio_write(LAPIC + 0x300, ICR_ALL_BUT_SELF | ICR_STARTUP | TRAMPOLINE >> 12);
+	start_others();
 	while (!arrived)
 		__asm__ volatile("pause");
 }

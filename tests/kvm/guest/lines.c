@@ -15,15 +15,6 @@
 #define VECTOR       (VECTOR_GSI_0 + LINE)
 #define OTHER_VECTOR (VECTOR_GSI_0 + OTHER)
 
-#define TRAMPOLINE 0x1000 /* where real mode begins: SIPI vector 1 */
-#define ICR        (LAPIC + 0x300)
-
-#define ICR_ALL_BUT_SELF 0xc0000
-#define ICR_INIT         0x4500
-#define ICR_STARTUP      0x4600
-
-extern const char ap_begin[], ap_end[];
-
 static volatile unsigned came, came_elsewhere, scribbling;
 
 static void on_line(void)
@@ -128,9 +119,7 @@ void ap_main(unsigned n)
 
 static void with_another_processor(void)
 {
-	memcpy((void *)TRAMPOLINE, ap_begin, (size_t)(ap_end - ap_begin));
-	mmio_write(ICR, ICR_ALL_BUT_SELF | ICR_INIT);
-	mmio_write(ICR, ICR_ALL_BUT_SELF | ICR_STARTUP | TRAMPOLINE >> 12);
+	start_others();
 	while (scribbling != 2)
 		nonsense(1, 12345);
 }

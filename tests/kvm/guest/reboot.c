@@ -23,10 +23,6 @@
 #define TIMER_COUNT 0x380
 #define LVT_MASKED  0x10000
 
-extern const char ap_begin[], ap_end[];
-
-#define TRAMPOLINE 0x8000
-
 static struct device disk;
 static struct virtio_blk_outhdr header;
 static uint32_t sector[SECTOR / 4];
@@ -103,9 +99,7 @@ static void check_new(void)
 
 static void start_helpers(unsigned n)
 {
-	memcpy((void *)TRAMPOLINE, ap_begin, (size_t)(ap_end - ap_begin));
-	mmio_write(LAPIC + 0x300, 0xc4500); /* INIT, all but self */
-	mmio_write(LAPIC + 0x300, 0xc4600 | TRAMPOLINE >> 12);
+	start_others();
 	while (__atomic_load_n(&helpers, __ATOMIC_ACQUIRE) < n)
 		__asm__ volatile("pause");
 }

@@ -27,7 +27,7 @@ struct gate {
 	uint64_t low, high;
 };
 
-#define N_VECTORS    64
+#define N_VECTORS 64
 
 static struct gate idt[N_VECTORS];
 static void (*handlers[N_VECTORS - VECTOR_GSI_0])(void);
@@ -244,6 +244,21 @@ void guest_start(const void *params, unsigned pvh)
 		zero_page = params;
 	CHECK(!pvh || start_info->magic == START_INFO_MAGIC);
 	vm_exit(main());
+}
+
+#define TRAMPOLINE 0x8000 /* where real mode begins: SIPI vector 8 */
+
+#define ICR_ALL_BUT_SELF 0xc0000
+#define ICR_INIT         0x4500
+#define ICR_STARTUP      0x4600
+
+extern const char ap_begin[], ap_end[];
+
+void start_others(void)
+{
+	memcpy((void *)TRAMPOLINE, ap_begin, (size_t)(ap_end - ap_begin));
+	mmio_write(LAPIC + 0x300, ICR_ALL_BUT_SELF | ICR_INIT);
+	mmio_write(LAPIC + 0x300, ICR_ALL_BUT_SELF | ICR_STARTUP | TRAMPOLINE >> 12);
 }
 
 /* Guests that do not start further processors need no code for them. */

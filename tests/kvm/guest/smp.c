@@ -3,16 +3,7 @@
 
 /* Starts all processors by INIT and SIPI, as a kernel does, and checks who comes: cpus=N. */
 
-#define TRAMPOLINE 0x1000 /* where real mode begins: SIPI vector 1 */
-
-#define ICR_ALL_BUT_SELF 0xc0000
-#define ICR_ASSERT       0x4000
-#define ICR_INIT         0x500
-#define ICR_STARTUP      0x600
-
 #define CPUS_MAX 64
-
-extern const char ap_begin[], ap_end[];
 
 static volatile unsigned arrived; /* processors that have told their ids */
 static volatile unsigned char seen[CPUS_MAX]; /* by APIC id */
@@ -46,24 +37,17 @@ void ap_main(unsigned n)
 	tell();
 }
 
-static void send(uint32_t what)
-{
-	mmio_write(LAPIC + 0x300, ICR_ALL_BUT_SELF | ICR_ASSERT | what);
-}
-
 int main(void)
 {
 	const unsigned cpus = (unsigned)arg_num("cpus", 1);
 	uint32_t r[4];
 
-	memcpy((void *)TRAMPOLINE, ap_begin, (size_t)(ap_end - ap_begin));
 	irq_init();
 	tell();
 	CHECK(lapic_id() == 0);
 	cpuid(0xb, 1, r);
 	CHECK(r[1] == cpus);
-	send(ICR_INIT);
-	send(ICR_STARTUP | TRAMPOLINE >> 12);
+	start_others();
 	while (__atomic_load_n(&arrived, __ATOMIC_ACQUIRE) < cpus)
 		__asm__ volatile("pause");
 	CHECK(bad == 0);
