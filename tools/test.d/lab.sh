@@ -55,7 +55,7 @@ lab_part() {
 	run_tap lab_cases "$1" "$2"
 }
 
-lab_silence=100 # seconds without a sign of life, of which there is one every 5
+lab_silence=180 # seconds without a sign of life, of which there is one every 5
 lab_tries=3
 
 # lab_cases I N: every N-th case from the I-th on. An emulated machine stands still now and then, whatever
