@@ -41,7 +41,8 @@ make_place() {
 	command_root
 	mkdir -p "$work/bin" "$work/place" "$root"/{src,tests}
 	ln -s "$vmm" "$vmmctl" "$top/tools/vmm-smoke" "$work/bin"
-	ln -s "$LAB_KERNEL" "$work/place/vmlinuz"
+	ln -s "$LAB_CLOUD_KERNEL" "$work/place/vmlinuz"
+	ln -s "${LAB_CLOUD_KERNEL%/boot/*}/lib" "$work/place/lib"
 	ln -s vmlinuz "$work/place/bzImage"
 	for applet in uname pwd; do ln -s busybox "$root/bin/$applet"; done
 	# shellcheck disable=SC2016  # the guest's shell expands
@@ -116,7 +117,7 @@ shell_place() {
 	[[ ! -v shell_place ]] || return 0
 	shell_place=made
 	small_fs place-of-disks 64M
-	ln -s "$LAB_INITRD" "$work/place/initrd.img"
+	ln -s "$LAB_CLOUD_INITRD" "$work/place/initrd.img"
 	cp --sparse=always "$LAB_ROOTFS" "$work/place-of-disks/disk.img"
 	truncate -s 1M "$work/place-of-disks/data.img"
 	ln -sf "$work"/place-of-disks/{disk,data}.img "$work/place"
@@ -201,6 +202,9 @@ case_readme_in_a_shell() {
 	expect_line 3145728
 	kill "$daemon"
 
+	# passt is for a host that is on some network.
+	make_tap lab0 7
+	ip route add default via 10.7.0.254 dev lab0
 	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img --net passt' 'ls /sys/class/net'
 	expect_line eth0
 	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img --net tap' 'ls /sys/class/net'
