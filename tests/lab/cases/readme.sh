@@ -205,9 +205,9 @@ case_readme_in_a_shell() {
 	# passt is for a host that is on some network.
 	make_tap lab0 7
 	ip route add default via 10.7.0.254 dev lab0
-	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img --net passt' 'ls /sys/class/net'
+	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img --net passt' 'ls -1 /sys/class/net'
 	expect_line eth0
-	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img --net tap' 'ls /sys/class/net'
+	shown_boot 'vmm -k vmlinuz -i initrd.img -r disk.img --net tap' 'ls -1 /sys/class/net'
 	expect_line eth0
 	all_shown 'In a shell'
 }
