@@ -213,8 +213,10 @@ static int plan(struct blk_work *w, struct blk_req *rq)
 	return 0;
 }
 
-#define PAUSE_MIN 16 /* writes */
-#define PAUSE_MAX 1024
+/* Writes. The kernel takes tens of milliseconds to say that it has no thread. */
+#define PAUSE_MIN  64
+#define PAUSE_MORE 8
+#define PAUSE_MAX  (1U << 18)
 
 /*
  * Whether a piece is rather for this thread than for the ring: when a write is alone, and for a
@@ -237,9 +239,10 @@ static void pause_ring(struct blk_work *w)
 {
 	if (w->here > 0)
 		return;
-	w->pause = w->pause < PAUSE_MIN   ? PAUSE_MIN
-	           : w->pause < PAUSE_MAX ? 2 * w->pause
-	                                  : w->pause;
+	if (w->pause == 0)
+		w->pause = PAUSE_MIN;
+	else if (w->pause < PAUSE_MAX)
+		w->pause *= PAUSE_MORE;
 	w->here = w->pause;
 }
 
