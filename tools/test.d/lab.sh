@@ -11,12 +11,22 @@ tier_lab() {
 	if host_fit; then
 		say "lab: ordinary kernels run on this host, so no lab is needed"
 		run_tap env "VMM=$vmm" "${images[@]}" "${runner[@]}"
+		[[ $fast ]] || run_case 'quickstart without a terminal' quickstart
 		return 0
 	fi
 	packages_need lab
 	labs=$(($(nproc) > 1 && $(memory_mib) > 8000 ? 2 : 1))
 	say "lab: running in $labs of tools/lab"
 	run_labs $labs
+	[[ $fast ]] || run_case 'quickstart without a terminal' quickstart
+}
+
+# What a newcomer runs first. It builds nothing new.
+quickstart() {
+	local shown
+	shown=$(tools/quickstart </dev/null | tr -d '\r') || return 1
+	printf '%s\n' "$shown"
+	grep -q '^Linux .* x86_64 GNU/Linux' <<<"$shown" && grep -q '^/dev/vda / ext4 rw' <<<"$shown"
 }
 
 # Set `images` to NAME=PATH of all that the cases boot.

@@ -32,6 +32,9 @@ lab_case end_exit_port
 case_end_exit_port() {
 	boot_stock --append guest.run=exit:42
 	expect_end 42 exit
+	# As README shows it, for kernels that have /dev/port.
+	boot_amd64 --append "$(run_word "$(grep -F 'of=/dev/port' "$top/README.md")")"
+	expect_end 3 exit
 }
 
 lab_case end_timeout
