@@ -13,8 +13,8 @@
  * put back to what was remembered before the first instruction.
  *
  * The vCPUs park; the main thread resets devices and chips, each on the thread that owns it; the
- * first vCPU's thread, whose filter allows it, resets the processors and interrupt lines and brings memory back; the
- * vCPUs run.
+ * first vCPU's thread, whose filter allows it, resets the processors and interrupt lines and brings
+ * memory back; the vCPUs run.
  */
 
 struct machine;

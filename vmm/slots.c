@@ -26,7 +26,7 @@ static uint32_t *shown_registers(const struct machine *m, unsigned n)
 {
 	uint64_t base = arch_platform.virtio.base + n * arch_platform.virtio_stride;
 
-	return (uint32_t *)(m->shown + n * PAGE + base % PAGE);
+	return (uint32_t *)(m->shown + (size_t)n * PAGE + base % PAGE);
 }
 
 int slots_show(struct machine *m, struct err *e)
@@ -44,8 +44,8 @@ int slots_show(struct machine *m, struct err *e)
 		return err_errno(e, errno, "no memory for the registers of devices");
 	}
 	for (unsigned i = 0; i < config_n_virtio(m->cfg) && r == 0; i++)
-		r = vm_show(&m->vm, first + i * arch_platform.virtio_stride, m->shown + i * PAGE,
-		            PAGE, e);
+		r = vm_show(&m->vm, first + i * arch_platform.virtio_stride,
+		            m->shown + (size_t)i * PAGE, PAGE, e);
 	return r;
 }
 

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -140,15 +139,16 @@ int vm_connect_irq(struct vm *vm, const struct irq *irq, uint32_t gsi, struct er
 	               : 0;
 }
 
-_Static_assert(offsetof(struct vm, route) ==
-                       offsetof(struct vm, routes) + offsetof(struct kvm_irq_routing, entries),
-               "the entries have to follow their number");
-
 static int set_routes(struct vm *vm)
 {
+	union {
+		struct kvm_irq_routing table;
+		uint8_t room[sizeof(struct kvm_irq_routing) + sizeof(vm->route)];
+	} all = { .table.nr = vm->n_routes };
 	int r;
 
-	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, &vm->routes) == 0)
+	memcpy(all.room + sizeof(all.table), vm->route, vm->n_routes * sizeof(vm->route[0]));
+	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, &all) == 0)
 		return 0;
 	r = -errno;
 	if (log_limit_pass(&vm->refusals, NULL))
@@ -162,7 +162,7 @@ static struct kvm_irq_routing_entry *find_route(struct vm *vm, uint32_t gsi)
 {
 	uint32_t i = 0;
 
-	while (i < vm->routes.nr && vm->route[i].gsi != gsi)
+	while (i < vm->n_routes && vm->route[i].gsi != gsi)
 		i++;
 	return &vm->route[i];
 }
@@ -170,10 +170,10 @@ static struct kvm_irq_routing_entry *find_route(struct vm *vm, uint32_t gsi)
 void vm_route(struct vm *vm, uint32_t gsi, uint64_t address, uint32_t data)
 {
 	struct kvm_irq_routing_entry *route = find_route(vm, gsi);
-	const bool is_new = route == &vm->route[vm->routes.nr];
+	const bool is_new = route == &vm->route[vm->n_routes];
 
 	if (is_new)
-		vm->routes.nr++;
+		vm->n_routes++;
 	*route = (struct kvm_irq_routing_entry){
 		.gsi = gsi,
 		.type = KVM_IRQ_ROUTING_MSI,
@@ -189,15 +189,15 @@ void vm_unroute(struct vm *vm, uint32_t gsi)
 {
 	struct kvm_irq_routing_entry *route = find_route(vm, gsi);
 
-	if (route == &vm->route[vm->routes.nr])
+	if (route == &vm->route[vm->n_routes])
 		return;
-	*route = vm->route[--vm->routes.nr];
+	*route = vm->route[--vm->n_routes];
 	(void)set_routes(vm); /* it was logged */
 }
 
 int vm_unroute_all(struct vm *vm)
 {
-	vm->routes.nr = 0;
+	vm->n_routes = 0;
 	return set_routes(vm);
 }
 

@@ -18,8 +18,8 @@ struct vm {
 	unsigned n_memslots;
 	/* What each line is to become, as KVM was last told; those that are not in it go nowhere.
 	 */
-	struct kvm_irq_routing routes;
-	struct kvm_irq_routing_entry route[VM_LINES_MAX]; /* its entries */
+	struct kvm_irq_routing_entry route[VM_LINES_MAX];
+	unsigned n_routes;
 	const struct irq *line[VM_LINES_MAX]; /* who raises it; NULL: nobody */
 	struct log_limit refusals; /* of changes of routes */
 };

@@ -131,7 +131,7 @@ bench_block_native() {
 		done
 		# A temporary folder may be in memory, which has no O_DIRECT.
 		if dd if="$work/image" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null; then
-			native_row direct "$op" 32 "${vm[@]},direct"
+			native_row direct "$op" 32 "$vmm" --kernel "$work/ring" --disk "$work/image,direct"
 		fi
 	done
 }
