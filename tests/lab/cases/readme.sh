@@ -58,8 +58,6 @@ make_place() {
 lab_case readme_commands limit=500 memory=2000
 case_readme_commands() {
 	make_place
-	as_shown 'vmm -k vmlinuz -r rootdir -- uname -a'
-	expect_text "^Linux .* x86_64 "
 	as_shown 'vmm -k vmlinuz -r disk.img,cow --cwd /src'
 	expect_line 'check with V=1 in /src'
 	expect_line 5
@@ -184,6 +182,9 @@ case_readme_in_a_shell() {
 	shown_boot 'vmm -k vmlinuz -r disk.img --share' 'mount -t virtiofs src /mnt && cat /mnt/file; >/mnt/no || echo REFUSED'
 	expect_line 'of the host'
 	expect_line REFUSED
+
+	as_shown 'vmm -k vmlinuz -r rootdir -- uname -a'
+	expect_text "^Linux .* x86_64 "
 
 	host_kernel
 	make_deb
