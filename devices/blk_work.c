@@ -213,7 +213,7 @@ static int plan(struct blk_work *w, struct blk_req *rq)
 	return 0;
 }
 
-/* Writes. The kernel takes tens of milliseconds to say that it has no thread. */
+/* Writes. The kernel tries for long before it says that it has no thread, and the ring waits. */
 #define PAUSE_MIN  64
 #define PAUSE_MORE 8
 #define PAUSE_MAX  (1U << 18)

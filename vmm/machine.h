@@ -74,8 +74,7 @@ struct machine {
 	struct command command; /* only with one */
 	struct consoles consoles; /* all of them */
 	struct io_thread io; /* only if there are disks */
-	uint8_t *
-	        shown; /* a page for each virtio device; NULL: KVM cannot show them: slots_show() */
+	uint8_t *shown; /* by slots_show(), a page for each device; NULL: KVM cannot */
 	struct machine_slot *slot; /* room for all; @n_slots are in use */
 	unsigned n_slots;
 	int acks; /* of slots_create(): where KVM counts acknowledgements that change nothing */

@@ -4,7 +4,7 @@
 #include <sched.h>
 
 #define INTERVAL_MIN 32 /* turns */
-#define INTERVAL_MAX 256 /* a trial costs less than a hundredth then */
+#define INTERVAL_MAX 256 /* low: a guest may begin to ask for more at any time */
 #define LONE_MAX     4 /* lone requests in a row that end patience */
 
 void pace_init(struct pace *p)
