@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/jail_rights.h"
 
-#include <cap-ng.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* Neither root's id nor ambient capabilities give anything, now and for good. */
 #define SECURE_BITS                                                                                \
@@ -13,11 +15,7 @@
 	 SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |   \
 	 SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
-/*
- * By the kernel's own call: libcap-ng would first read what there is to drop out of three files of
- * /proc, which takes longer than all the rest of the rights. The first number that is no capability
- * ends the list.
- */
+/* The first number that is no capability ends the list. */
 int jail_rights_bound(void)
 {
 	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
@@ -27,11 +25,19 @@ int jail_rights_bound(void)
 	return prctl(PR_SET_SECUREBITS, SECURE_BITS, 0, 0, 0) < 0 ? -errno : 0;
 }
 
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return -errno;
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
 void jail_rights_drop(struct jail_layers *l)
 {
-	capng_clear(CAPNG_SELECT_ALL);
-	l->result[JAIL_CAPS] =
-	        capng_apply(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT) < 0 ? -EPERM : 0;
+	l->result[JAIL_CAPS] = drop_capabilities();
 	l->result[JAIL_NO_NEW_PRIVS] = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 	l->result[JAIL_DUMPABLE] = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
 }

@@ -7,7 +7,7 @@
 /**
  * jail_rights_bound() - Empty the bounding set and lock the secure bits
  *
- * Context: set-up, one thread, while /proc can still be read: libcap-ng looks there.
+ * Context: set-up, one thread.
  * Return:  0, or -errno.
  */
 int jail_rights_bound(void);
