@@ -2,9 +2,10 @@
 /*
  * The floor of `tools/bench start`: the calls that a virtual machine monitor cannot do without to
  * give a guest the machine that vmm gives it, and to run it: RAM, KVM's local interrupt
- * controllers, one vCPU with the host's processor model, MSRs and registers. Nothing else:
- * no command line, tables, devices, event loop or thread, and no checks beyond "it worked". The
- * guest is the one of guest.S: it ends with a byte written to the exit port.
+ * controllers, the lines of the serial port, the power button and the entropy device, the registers
+ * and notifications of the latter, one vCPU with the host's processor model, MSRs and registers.
+ * Nothing else: no command line, tables, devices, event loop or thread, and no checks beyond "it
+ * worked". The guest is the one of guest.S: it ends with a byte written to the exit port.
  *
  * With the name of a layer also the calls that vmm's jail consists of, up to that layer, with the
  * same arguments: what isolating costs whoever does it. The layers are user, namespaces, root,
@@ -25,6 +26,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -37,8 +39,12 @@
 
 #define NOBODY 65534
 
-#define CPUID_MAX 256
-#define CODE_GPA  0x100000
+#define CPUID_MAX  256
+#define CODE_GPA   0x100000
+#define WINDOW_GPA 0xc0001000
+#define NOTIFY_GPA 0xc0001f50 /* QueueNotify */
+#define ACK_GPA    0xc0001f64 /* InterruptACK */
+#define N_LINES    3
 
 #define MSR_MISC_ENABLE   0x1a0
 #define MSR_MTRR_DEF_TYPE 0x2ff
@@ -88,6 +94,36 @@ static void set_up_ram(int vm, size_t bytes)
 		exit(1);
 	memcpy(ram + CODE_GPA, guest, sizeof(guest));
 	call(vm, KVM_SET_USER_MEMORY_REGION, &slot);
+}
+
+/* How the machine's one virtio device is told, tells, and shows its registers. */
+static void set_up_devices(int vm)
+{
+	void *registers =
+	        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct kvm_userspace_memory_region window = {
+		.slot = 1,
+		.flags = KVM_MEM_READONLY,
+		.guest_phys_addr = WINDOW_GPA,
+		.memory_size = 4096,
+		.userspace_addr = (uintptr_t)registers,
+	};
+	struct kvm_ioeventfd kick = { .len = 4, .flags = KVM_IOEVENTFD_FLAG_DATAMATCH };
+	struct kvm_irqfd line = { 0 };
+
+	if (registers == MAP_FAILED)
+		exit(1);
+	call(vm, KVM_SET_USER_MEMORY_REGION, &window);
+	for (line.gsi = 0; line.gsi < N_LINES; line.gsi++) {
+		line.fd = (uint32_t)eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		call(vm, KVM_IRQFD, &line);
+	}
+	kick.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	kick.addr = NOTIFY_GPA;
+	call(vm, KVM_IOEVENTFD, &kick);
+	kick.addr = ACK_GPA;
+	kick.datamatch = 1;
+	call(vm, KVM_IOEVENTFD, &kick);
 }
 
 static void set_up_msrs(int vcpu)
@@ -311,6 +347,7 @@ int main(int argc, char **argv)
 	vm = call(kvm, KVM_CREATE_VM, NULL);
 	set_up_irqchip(vm);
 	set_up_ram(vm, bytes);
+	set_up_devices(vm);
 	vcpu = call(vm, KVM_CREATE_VCPU, NULL);
 	run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
 	if (run == MAP_FAILED)
