@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Usage: check_readme.py VMM README
 
-Each command of vmm and vmm-smoke that README shows is one: parsed by --dry-run or --list, which open nothing, in a
-folder where "rootdir" is a folder too, and smoke.toml our example. Status 0, or 1 with the commands that are not.
+Each command of vmm, vmm-smoke and vmm-run-bundle that README shows is one: parsed by --dry-run or --list, which open
+nothing, in a folder where "rootdir" is a folder too, "bundle" has one, and smoke.toml is our example. What other programs
+are given is run by tests/smoke/run. Status 0, or 1 with the commands that are none.
 """
 
 import os
@@ -19,7 +20,7 @@ def shown(text):
     for block in re.findall(r"^```\n(.*?)^```", text, re.M | re.S):
         for line in block.replace("\\\n", " ").splitlines():
             for command in re.split(r" \| ", line):
-                if not re.match("vmm(-smoke)? ", command):
+                if not re.match("vmm(-smoke|-run-bundle)? ", command):
                     continue
                 words = shlex.split(command, comments=True)
                 words = [w for w in words if not re.match(r"\d?[<>]", w)]
@@ -29,7 +30,7 @@ def shown(text):
 def parsed(tools, program, *words):
     """Run what only parses the words. Returns whether they are right, and what was said."""
     at = words.index("--") if "--" in words else len(words)
-    only = "--dry-run" if program == "vmm" else "--list"
+    only = "--list" if program == "vmm-smoke" else "--dry-run"
     ended = subprocess.run([tools[program], *words[:at], only, *words[at:]], capture_output=True, text=True, check=False)
     return ended.returncode == 0 and bool(ended.stdout), ended.stderr.strip()
 
@@ -57,8 +58,12 @@ def main():
         os.chdir(place)
         os.mkdir("rootdir")
         shutil.copy(f"{top}/examples/smoke/smoke.toml", ".")
-        os.environ.update(KERNEL="k", INITRD="i", ROOT="r")
-        wrong, n = check({"vmm": vmm, "vmm-smoke": f"{top}/tools/vmm-smoke"}, commands)
+        os.mkdir("bundle")
+        with open("bundle/config.json", "w", encoding="utf-8") as file:
+            file.write('{"ociVersion": "1.0.2", "process": {"args": ["true"]}, "root": {"path": "../rootdir"}}')
+        os.environ.update(KERNEL="k", INITRD="i", ROOT="r", VMM=vmm)
+        tools = {"vmm": vmm, **{name: f"{top}/tools/{name}" for name in ("vmm-smoke", "vmm-run-bundle")}}
+        wrong, n = check(tools, commands)
         os.chdir("/")
     print(f"{n - wrong} of {n} commands of README are parsed")
     return 1 if wrong or n == 0 else 0

@@ -14,7 +14,8 @@ as_shown() {
 }
 ran=()
 
-# all_shown SECTION...: fail unless as_shown ran every command in the blocks of these sections.
+# all_shown SECTION...: fail unless as_shown ran every command of ours in the blocks of these sections; what schedulers
+# are given is run by tests/smoke/run.
 all_shown() {
 	local line section
 	for section in "$@"; do
@@ -23,7 +24,7 @@ all_shown() {
 		done < <(awk -v title="## $section" '
 			/^## / { inside = $0 == title }
 			/^```/ { block = !block }
-			inside && block && /^(vmm|vmmctl|vmm-smoke) /' "$top/README.md")
+			inside && block && /^(vmm|vmmctl|vmm-smoke|vmm-run-bundle) /' "$top/README.md")
 	done
 }
 
@@ -40,7 +41,7 @@ make_place() {
 	local applet
 	command_root
 	mkdir -p "$work/bin" "$work/place" "$root"/{src,tests}
-	ln -s "$vmm" "$vmmctl" "$top/tools/vmm-smoke" "$work/bin"
+	ln -s "$vmm" "$vmmctl" "$top"/tools/vmm-{smoke,run-bundle} "$work/bin"
 	ln -s "$LAB_CLOUD_KERNEL" "$work/place/vmlinuz"
 	ln -s "${LAB_CLOUD_KERNEL%/boot/*}/lib" "$work/place/lib"
 	ln -s vmlinuz "$work/place/bzImage"
@@ -76,6 +77,7 @@ case_readme_commands() {
 	as_shown 'vmm -k bzImage -i tests.cpio --serial pty'
 	grep -q '^tests: all 3 passed' "$work/place/console.log" || fail "console.log is not as it should be"
 	smoke_as_shown
+	bundle_as_shown
 	all_shown 'In CI'
 	control_as_shown
 	all_shown 'In a program'
@@ -91,6 +93,15 @@ smoke_as_shown() {
 	[[ $(grep -c '<testcase ' "$work/place/junit.xml") == 4 ]] || fail "not four cases are reported"
 	as_shown 'vmm-smoke smoke.toml --shard'
 	expect_line '1 passed, 0 failed, 0 errors, 0 skipped'
+}
+
+bundle_as_shown() {
+	mkdir "$work/place/bundle"
+	cat >"$work/place/bundle/config.json" <<-'END'
+		{ "ociVersion": "1.0.2", "root": { "path": "../rootdir" }, "process": { "args": ["/bin/sh", "/tests/run"] } }
+	END
+	as_shown 'vmm-run-bundle bundle'
+	expect_output 'all is well'
 }
 
 # A VM in the background, and its three questions.
