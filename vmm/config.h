@@ -27,7 +27,7 @@
 #define CONFIG_QUEUES_AUTO 4 /* of a disk, unless asked for */
 #define CONFIG_FAIL_ON_MAX 8
 #define CONFIG_SERIAL_MAX  20 /* bytes: VIRTIO_BLK_ID_BYTES */
-#define CONFIG_ENV_MAX     32
+#define CONFIG_ENV_MAX     250 /* containers have many; options[].repeat holds 255 */
 #define CONFIG_VPORTS_MAX  7 /* VIRTIO_CONSOLE_PORTS_MAX, hvc0 included */
 
 /* What becomes of a write that the host refuses: --disk werror=. */

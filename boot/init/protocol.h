@@ -29,7 +29,7 @@
 #define PROTOCOL_MAGIC      UINT32_C(0x314d4d56) /* "VMM1" */
 #define PROTOCOL_CONFIG_MAX (192 * (size_t)1024) /* bytes of the file */
 #define PROTOCOL_ARGS_MAX   4096
-#define PROTOCOL_ENV_MAX    40
+#define PROTOCOL_ENV_MAX    256 /* CONFIG_ENV_MAX, and those with values of their own */
 
 enum {
 	PROTOCOL_TERMINAL = 1 << 0, /* the command gets a terminal */

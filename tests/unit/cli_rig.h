@@ -11,7 +11,7 @@
 
 /* Command lines, parsed. One program's: what is here is static. */
 
-#define WORDS_MAX 96
+#define WORDS_MAX 256 /* room for CONFIG_ENV_MAX + 1 of one option */
 
 static struct config cfg;
 static struct err err;

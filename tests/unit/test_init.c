@@ -172,7 +172,7 @@ END_TEST
 START_TEST(manifest_parse_of_too_many_words_is_refused)
 {
 	for (unsigned i = 0; i <= PROTOCOL_ENV_MAX; i++) {
-		const char text[] = { (char)('A' + i), '=', '\0' };
+		const char text[] = { (char)('A' + i / 26), (char)('A' + i % 26), '=', '\0' };
 
 		file_add(PROTOCOL_ENV, text);
 	}
