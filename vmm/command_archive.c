@@ -58,7 +58,7 @@ static void fill(struct config_file *f, const struct config *cfg,
 		head.cols = window->cols;
 		head.rows = window->rows;
 	}
-	if (cfg->has_root && cfg->disk[0].readonly)
+	if (cfg->root_dir.readonly || (cfg->has_root && cfg->disk[0].readonly))
 		head.flags |= PROTOCOL_ROOT_READONLY;
 	if (cfg->root_dir.share)
 		head.flags |= PROTOCOL_ROOT_SHARED;

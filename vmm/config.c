@@ -294,9 +294,10 @@ struct config_backend config_backend(const struct config *c, unsigned i)
 
 static int check_backends(const struct config *c, struct err *e)
 {
-	if (c->root_dir.share && c->no_default_cmdline)
+	if ((c->root_dir.share || c->root_dir.readonly) && c->no_default_cmdline)
 		return err_set(e, EINVAL,
-		               "a shared root needs the generated words of the kernel: leave "
+		               "a directory as shared or read-only root needs the generated words "
+		               "of the kernel: leave "
 		               "'--no-default-cmdline' out");
 	for (unsigned i = 1; i < config_n_backends(c); i++)
 		for (unsigned j = 0; j < i; j++) {

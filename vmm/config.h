@@ -57,6 +57,7 @@ struct config_disk {
 struct config_root_dir {
 	char *value; /* owned: the text that the path points into */
 	const char *path; /* NULL: there is none */
+	bool readonly; /* the guest cannot write to it */
 	bool owner_root; /* everything belongs to root in the guest */
 	bool share; /* not packed but served by virtiofsd, read-only, as CONFIG_ROOT_TAG */
 };

@@ -98,6 +98,7 @@ static json_t *make_root_dir(const struct config_root_dir *d)
 	json_t *dir = json_object();
 
 	if (json_object_set_new(dir, "path", jsontext_new(d->path)) == 0 &&
+	    json_object_set_new(dir, "ro", json_boolean(d->readonly)) == 0 &&
 	    json_object_set_new(dir, "owner", jsontext_new(d->owner_root ? "root" : NULL)) == 0 &&
 	    json_object_set_new(dir, "share", json_boolean(d->share)) == 0)
 		return dir;

@@ -10,10 +10,11 @@
 /* A value in a message: the beginning of a long one is enough to find it again. */
 #define SHOWN "'%.60s'"
 
-enum { ROOT_OWNER, ROOT_SHARE, ROOT_N_KEYS };
+enum { ROOT_OWNER, ROOT_RO, ROOT_SHARE, ROOT_N_KEYS };
 
 static const struct optlist_key root_keys[] = {
 	[ROOT_OWNER] = { .name = "owner", .takes = OPTLIST_VALUE },
+	[ROOT_RO] = { .name = "ro" },
 	[ROOT_SHARE] = { .name = "share" },
 };
 
@@ -37,9 +38,11 @@ static int parse_root_keys(struct config_root_dir *d, char *rest, struct err *e)
 		if (k < 0)
 			return err_set(e, EINVAL,
 			               SHOWN " is not a key of a root that is a directory: these "
-			                     "are 'owner=root' and 'share'",
+			                     "are 'ro', 'owner=root' and 'share'",
 			               item);
-		if (k == ROOT_SHARE)
+		if (k == ROOT_RO)
+			d->readonly = true;
+		else if (k == ROOT_SHARE)
 			d->share = true;
 		else if (strcmp(value, "root") == 0)
 			d->owner_root = true;

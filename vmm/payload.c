@@ -155,16 +155,16 @@ static int add_modules(const struct machine *m, struct cpio *c, struct err *e)
 }
 
 /*
- * What the first process is to do. It is needed for a command, for a root that is shared, and to
- * load the modules of a root that comes without an initial RAM disk of its own. Returns whether it
- * is.
+ * What the first process is to do. It is needed for a command, for a directory as root that is
+ * shared or read-only, and to load the modules of a root that comes without an initial RAM disk of
+ * its own. Returns whether it is.
  */
 static int add_first_process(const struct machine *m, struct cpio *c, struct err *e)
 {
 	const struct command *command = &m->command;
 	const struct config *cfg = m->cfg;
 	bool root = cfg->has_root || cfg->root_dir.path;
-	bool needed = cfg->n_command > 0 || cfg->root_dir.share;
+	bool needed = cfg->n_command > 0 || cfg->root_dir.share || cfg->root_dir.readonly;
 	int r, n;
 
 	if (!needed && (cfg->n_initrd > 0 || !root || cfg->no_default_cmdline))

@@ -179,6 +179,15 @@ static void prepare(struct init *i)
 	}
 }
 
+/* A disk is mounted so already, and is not the worse for it. */
+static void seal(struct init *i)
+{
+	int r = mounts_seal();
+
+	if (r < 0)
+		fail(i, "make read-only:", "/", r);
+}
+
 /* --- the command --- */
 
 static void begin(struct init *i)
@@ -338,9 +347,12 @@ void init_main(const long *stack)
 	for (unsigned n = 0; n < 3; n++)
 		relay_init(&i.relay[n], -1, -1, false);
 	prepare(&i);
+	if (i.manifest.n_args > 0)
+		mounts_late(i.manifest.root || i.manifest.root_readonly);
+	if (i.manifest.root_readonly)
+		seal(&i);
 	if (i.manifest.n_args == 0)
 		hand_over(&i, stack);
-	mounts_late(i.manifest.root);
 	raise_loopback();
 	begin(&i);
 	finish(&i, serve(&i));

@@ -187,6 +187,11 @@ int mounts_shared_root(const char *tag)
 	return r == 0 ? enter(NEW_ROOT "/root") : r;
 }
 
+int mounts_seal(void)
+{
+	return sys_mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
+}
+
 void mounts_sync(void)
 {
 	sys_call0(SYS_sync);

@@ -44,6 +44,14 @@ int mounts_shared_root(const char *tag) MUST_CHECK;
 void mounts_late(bool tmp);
 
 /**
+ * mounts_seal() - Have nothing written to the root any more
+ *
+ * For a root in memory, or above memory: that of a disk is mounted so.
+ * Return: 0, or -errno of mount(2).
+ */
+int mounts_seal(void) MUST_CHECK;
+
+/**
  * mounts_sync() - Write back what is not yet on the disks, and leave the root clean
  */
 void mounts_sync(void);

@@ -59,6 +59,7 @@ static const char *const words[][WORDS_MAX] = {
 	{ "--disk", "fd=9,direct,queues=16,werror=stop,ro", "--control", "c" },
 	{ "--disk", "a=b,werror=report" },
 	{ "--rootfs", "/,owner=root" },
+	{ "--rootfs", "/,ro" },
 	{ "--rootfs", "/,share" },
 	{ "--net", "tap=tap0,queues=7,mac=52:54:00:12:34:56,mtu=1400" },
 	{ "--net", "passt,tcp=8080:80,udp=53,tcp=127.0.0.1/22,ip=dhcp", "--net", "passt=a,,b" },

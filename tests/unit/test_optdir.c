@@ -36,6 +36,13 @@ START_TEST(root_key_owner_is_taken)
 }
 END_TEST
 
+START_TEST(root_that_is_readonly_is_taken)
+{
+	ck_assert_int_eq(optdir_parse_root(&root, "/tmp,ro,owner=root", &e), 1);
+	ck_assert(root.readonly && root.owner_root);
+}
+END_TEST
+
 START_TEST(root_that_is_shared_is_taken)
 {
 	ck_assert_int_eq(optdir_parse_root(&root, "/tmp,share", &e), 1);
@@ -58,7 +65,7 @@ END_TEST
 static const struct {
 	const char *value, *why;
 } wrong_roots[] = {
-	{ "/tmp,ro", "'ro' is not a key of a root that is a directory" },
+	{ "/tmp,cow", "'cow' is not a key of a root that is a directory" },
 	{ "/tmp,owner", "'owner' is not a key" },
 	{ "/tmp,owner=me", "owner='me' is not owner=root" },
 	{ "/tmp,owner=root,owner=root", "is not a key" },
@@ -181,6 +188,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, root_that_is_a_directory_is_taken);
 	tcase_add_test(t, root_key_owner_is_taken);
+	tcase_add_test(t, root_that_is_readonly_is_taken);
 	tcase_add_test(t, root_that_is_shared_is_taken);
 	tcase_add_loop_test(t, root_that_is_no_directory_is_left_alone, 0,
 	                    sizeof(others) / sizeof(others[0]));

@@ -47,6 +47,26 @@ case_directory_root_starts_its_own_init() {
 	expect_line 1
 }
 
+# Packed or shared, with a command or with an init of its own; /tmp is there for a command.
+lab_case directory_root_is_read_only limit=300
+case_directory_root_is_read_only() {
+	local key applet
+	root_directory
+	for applet in touch cat; do ln -s busybox "$root/bin/$applet"; done
+	for key in ro share,ro; do
+		boot --kernel "$LAB_CLOUD_KERNEL" --rootfs "$root,$key" -- /bin/sh -c \
+			'touch /etc/new || echo REFUSED; echo of tmp >/tmp/file && cat /tmp/file; [ -d /run ] && exit 5'
+		expect_end 5 exit
+		expect_line REFUSED
+		expect_line 'of tmp'
+	done
+	printf '%s\n' '#!/bin/sh' '/bin/touch /etc/new || echo REFUSED' 'busybox poweroff -f' >"$root/sbin/init"
+	chmod 755 "$root/sbin/init"
+	boot --kernel "$LAB_CLOUD_KERNEL" --rootfs "$root,ro"
+	expect_end 0 poweroff
+	expect_line REFUSED
+}
+
 lab_case image_root_needs_no_initrd
 case_image_root_needs_no_initrd() {
 	root_copy
