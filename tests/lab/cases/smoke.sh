@@ -67,28 +67,49 @@ case_smoke_16_at_once() {
 	grep -q '^16 passed, 0 failed, 0 errors, 0 skipped$' "$work/err" || fail "not all passed"
 }
 
-# A bundle as a runtime gets it, but for the namespaces that nobody needs here.
-lab_case bundle_in_a_vm
-case_bundle_in_a_vm() {
+# make_bundle ARGS [TERMINAL]: a bundle as a runtime gets it in $work/bundle, its process with these args in JSON.
+make_bundle() {
 	command_root
-	mkdir "$work/bundle"
+	mkdir "$work/bundle" "$root/tmp"
 	mv "$root" "$work/bundle/rootfs"
-	cat >"$work/bundle/config.json" <<-'END'
+	cat >"$work/bundle/config.json" <<-END
 		{
 		  "ociVersion": "1.0.2", "hostname": "box", "root": { "path": "rootfs", "readonly": true },
 		  "process": {
-		    "args": ["sh", "-c", "cat; pwd; id -u; id -g; echo $A; cat /proc/sys/kernel/hostname; exit 3"],
-		    "env": ["PATH=/bin", "A=b c"], "cwd": "/etc", "user": { "uid": 1000, "gid": 100 }
+		    "args": $1, "env": ["PATH=/bin", "A=b c"], "cwd": "/etc", "user": { "uid": 1000, "gid": 100 },
+		    "terminal": ${2:-false}
 		  },
-		  "mounts": [{ "destination": "/proc", "type": "proc", "source": "proc" }],
+		  "mounts": [
+		    { "destination": "/proc", "type": "proc", "source": "proc" },
+		    { "destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue" }
+		  ],
 		  "linux": { "namespaces": [{ "type": "pid" }, { "type": "mount" }] }
 		}
 	END
+}
+
+# With the kernel of this host, as without words behind the bundle, and a root that its process could write to.
+lab_case bundle_in_a_vm
+case_bundle_in_a_vm() {
+	# shellcheck disable=SC2016  # the guest's shell expands
+	make_bundle '["sh", "-c", "cat; pwd; id -u; id -g; echo $A; cat /proc/sys/kernel/hostname; echo of tmp >/tmp/x; cat /tmp/x; echo >/etc/new || exit 3"]'
+	chmod 777 "$work/bundle/rootfs/etc"
+	host_kernel
 	status=0
-	echo input | VMM=$vmm VMM_KERNEL=$LAB_KERNEL "$top/tools/vmm-run-bundle" "$work/bundle" --result "$work/result" \
-		>"$work/out" 2>"$work/err" || status=$?
+	echo input | VMM=$vmm "$top/tools/vmm-run-bundle" "$work/bundle" --result "$work/result" >"$work/out" 2>"$work/err" ||
+		status=$?
 	expect_end 3 exit
-	expect_output $'input\n/etc\n1000\n100\nb c\nbox'
-	[[ $(<"$work/err") == "vmm-run-bundle: not applied: root.readonly inside the guest" ]] ||
+	expect_output $'input\n/etc\n1000\n100\nb c\nbox\nof tmp'
+	[[ $(<"$work/err") == $'vmm-run-bundle: not applied: mqueue at /dev/mqueue\nsh: can\'t create /etc/new: Read-only file system' ]] ||
 		fail "standard error is not as it should be"
+}
+
+lab_case bundle_on_a_terminal
+case_bundle_on_a_terminal() {
+	make_bundle '["sh", "-c", "tty; exit 7"]' true
+	status=0
+	on_terminal env VMM="$vmm" VMM_KERNEL="$LAB_CLOUD_KERNEL" "$top/tools/vmm-run-bundle" "$work/bundle" \
+		--append "$quick_words" --result "$work/result" || status=$?
+	expect_end 7 exit
+	expect_text "/dev/pts/0$" # behind what the guest echoes of the end of our input
 }
