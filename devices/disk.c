@@ -296,6 +296,7 @@ int disk_open(struct disk *ret, const struct config_disk *cfg, struct err *e)
 		return r;
 	find_geometry(&d, &st);
 	d.punches = !d.readonly && can_punch(&d, &st);
+	d.allocated = (uint64_t)st.st_blocks * S_BLKSIZE;
 	d.dev = st.st_dev;
 	d.ino = st.st_ino;
 	r = cfg->direct ? go_direct(&d, e) : 0;

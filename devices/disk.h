@@ -22,6 +22,7 @@ struct disk {
 	bool readonly; /* opened so */
 	bool punches; /* the host can give a range back */
 	uint64_t sectors; /* at least 1; set by the disk's thread, atomic */
+	uint64_t allocated; /* bytes on the host, when it was opened */
 	uint32_t logical; /* block size in bytes; power of two, 512 to 4096 */
 	uint32_t physical; /* block size in bytes; power of two, at least @logical */
 	bool direct; /* past the host's page cache */

@@ -548,3 +548,8 @@ uint64_t virtio_blk_bytes(const struct virtio_blk *b)
 {
 	return __atomic_load_n(&b->disk.sectors, __ATOMIC_RELAXED) * DISK_SECTOR;
 }
+
+uint64_t virtio_blk_allocated(const struct virtio_blk *b)
+{
+	return b->disk.allocated;
+}

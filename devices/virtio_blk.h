@@ -113,4 +113,13 @@ bool virtio_blk_clashes(const struct virtio_blk *a, const struct virtio_blk *b);
  */
 uint64_t virtio_blk_bytes(const struct virtio_blk *b);
 
+/**
+ * virtio_blk_allocated() - What the host had given to the image when it was opened
+ * @b: Device
+ *
+ * Context: any thread.
+ * Return:  Bytes.
+ */
+uint64_t virtio_blk_allocated(const struct virtio_blk *b);
+
 #endif /* DEVICES_VIRTIO_BLK_H */

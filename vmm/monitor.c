@@ -180,18 +180,16 @@ static pid_t cpu_thread(void *vm, unsigned cpu)
 	return m->vcpus.cpu[cpu].tid;
 }
 
-static uint64_t disk_bytes(void *vm, unsigned disk)
+static struct qmp_disk disk(void *vm, unsigned i)
 {
 	const struct machine *m = vm;
+	const struct virtio_blk *b = m->slot[i].blk;
 
-	return virtio_blk_bytes(m->slot[disk].blk);
-}
-
-static int disk_error(void *vm, unsigned disk)
-{
-	const struct machine *m = vm;
-
-	return m->monitor.disk_error[disk];
+	return (struct qmp_disk){
+		.bytes = virtio_blk_bytes(b),
+		.allocated = virtio_blk_allocated(b),
+		.error = m->monitor.disk_error[i],
+	};
 }
 
 static bool console(void *vm, unsigned i, struct qmp_console *ret)
@@ -279,8 +277,7 @@ static const struct qmp_vm_ops ops = {
 	.powerdown = powerdown,
 	.end = end,
 	.cpu_thread = cpu_thread,
-	.disk_bytes = disk_bytes,
-	.disk_error = disk_error,
+	.disk = disk,
 	.console = console,
 	.connect = connect_console,
 	.report = report,

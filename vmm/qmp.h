@@ -42,6 +42,13 @@ struct qmp_console {
 	const char *pty; /* name of the pseudo-terminal, if it is one */
 };
 
+/* What is known of a disk beyond its configuration. */
+struct qmp_disk {
+	uint64_t bytes; /* its size */
+	uint64_t allocated; /* bytes that the host had given to it when it was opened */
+	int error; /* errno that has stopped the VM; 0: none */
+};
+
 enum qmp_report {
 	QMP_REPORT_METRICS, /* all counters: of our own shape */
 	QMP_REPORT_DISKS, /* the disks' counters, as in query-blockstats */
@@ -56,7 +63,7 @@ struct qmp_vm_ops {
 	void (*end)(void *vm, enum qmp_end how); /* qmp_ended() follows, if it was not called; or
 	                                          * qmp_reset(), if the VM is one that resets */
 	pid_t (*cpu_thread)(void *vm, unsigned cpu); /* of config.cpus */
-	uint64_t (*disk_bytes)(void *vm, unsigned disk); /* of config.n_disks */
+	struct qmp_disk (*disk)(void *vm, unsigned disk); /* of config.n_disks */
 	bool (*console)(void *vm, unsigned i, struct qmp_console *ret); /* false: no more */
 	/* Connect a socket to a console, instead of whoever is there; @fd is taken over on success.
 	 * -errno: it is no console where clients come and go. */
@@ -65,7 +72,6 @@ struct qmp_vm_ops {
 	int (*resize)(void *vm, unsigned disk, uint64_t bytes, struct err *e);
 	int (*set_link)(void *vm, unsigned net, bool up); /* of config.n_nets; -errno */
 	void (*nmi)(void *vm); /* to every vCPU */
-	int (*disk_error)(void *vm, unsigned disk); /* errno that has stopped the VM; 0: none */
 };
 
 struct qmp_session;

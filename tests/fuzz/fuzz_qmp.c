@@ -56,16 +56,10 @@ static pid_t cpu_thread(void *vm, unsigned cpu)
 	return (pid_t)cpu + 1;
 }
 
-static uint64_t disk_bytes(void *vm, unsigned disk)
+static struct qmp_disk disk(void *vm, unsigned i)
 {
 	(void)vm;
-	return disk;
-}
-
-static int disk_error(void *vm, unsigned disk)
-{
-	(void)vm;
-	return disk ? 0 : ENOSPC;
+	return (struct qmp_disk){ .bytes = i, .error = i ? 0 : ENOSPC };
 }
 
 static bool console(void *vm, unsigned i, struct qmp_console *ret)
@@ -185,8 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.powerdown = powerdown,
 		.end = end,
 		.cpu_thread = cpu_thread,
-		.disk_bytes = disk_bytes,
-		.disk_error = disk_error,
+		.disk = disk,
 		.console = console,
 		.connect = connect_console,
 		.report = report,

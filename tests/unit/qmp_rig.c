@@ -48,17 +48,15 @@ static pid_t cpu_thread(void *vm, unsigned cpu)
 	return 7695 + (pid_t)cpu;
 }
 
-static uint64_t disk_bytes(void *vm, unsigned disk)
-{
-	(void)vm;
-	return 1048576 + disk;
-}
-
-static int disk_error(void *vm, unsigned disk)
+static struct qmp_disk disk(void *vm, unsigned i)
 {
 	const struct qmp_rig *r = vm;
 
-	return disk == 0 ? r->disk_error : 0;
+	return (struct qmp_disk){
+		.bytes = 1048576 + i,
+		.allocated = 8192 + i,
+		.error = i == 0 ? r->disk_error : 0,
+	};
 }
 
 static bool console(void *vm, unsigned i, struct qmp_console *ret)
@@ -133,14 +131,13 @@ void qmp_rig_init(struct qmp_rig *r)
 		.powerdown = powerdown,
 		.end = end,
 		.cpu_thread = cpu_thread,
-		.disk_bytes = disk_bytes,
+		.disk = disk,
 		.console = console,
 		.connect = connect_console,
 		.report = report,
 		.resize = resize,
 		.set_link = set_link,
 		.nmi = nmi,
-		.disk_error = disk_error,
 	};
 
 	*r = (struct qmp_rig){ .status = QMP_RUNNING };
@@ -153,8 +150,9 @@ void qmp_rig_init(struct qmp_rig *r)
 		.vport = { { .name = "org.x", .where = { .kind = WHERE_UNIX, .path = "p" } } },
 		.net = { { .kind = NET_TAP, .tap = "tap0" }, { .kind = NET_PASST } },
 		.n_nets = 2,
-		.disk = { { .path = "disk.img", .readonly = true } },
-		.n_disks = 1,
+		.disk = { { .path = "disk.img", .readonly = true },
+		          { .path = "/dev/d", .unsafe = true, .direct = true } },
+		.n_disks = 2,
 		.control = { { .path = "/p" }, { .fd = 5 } },
 		.n_control = 2,
 	};

@@ -120,8 +120,16 @@ static const struct {
 	  "false, \"backing_file_depth\": 0, \"detect_zeroes\": \"off\", \"write_threshold\": 0, "
 	  "\"cache\": {\"no-flush\": false, \"direct\": false, \"writeback\": true}, \"image\": "
 	  "{\"virtual-size\": 1048576, \"filename\": \"disk.img\", \"format\": \"raw\", "
-	  "\"actual-size\": 1048576, \"dirty-flag\": false}, \"iops\": 0, \"iops_rd\": 0, "
-	  "\"iops_wr\": 0, \"bps\": 0, \"bps_rd\": 0, \"bps_wr\": 0}}]}\r\n" },
+	  "\"actual-size\": 8192, \"dirty-flag\": false}, \"iops\": 0, \"iops_rd\": 0, "
+	  "\"iops_wr\": 0, \"bps\": 0, \"bps_rd\": 0, \"bps_wr\": 0}}, {\"device\": \"\", "
+	  "\"qdev\": \"vd1\", \"io-status\": \"ok\", \"locked\": false, \"removable\": false, "
+	  "\"type\": \"unknown\", \"inserted\": {\"file\": \"/dev/d\", \"node-name\": \"d1\", "
+	  "\"drv\": \"raw\", \"ro\": false, \"encrypted\": false, \"backing_file_depth\": 0, "
+	  "\"detect_zeroes\": \"off\", \"write_threshold\": 0, \"cache\": {\"no-flush\": true, "
+	  "\"direct\": true, \"writeback\": true}, \"image\": {\"virtual-size\": 1048577, "
+	  "\"filename\": \"/dev/d\", \"format\": \"raw\", \"actual-size\": 8193, \"dirty-flag\": "
+	  "false}, \"iops\": 0, \"iops_rd\": 0, \"iops_wr\": 0, \"bps\": 0, \"bps_rd\": 0, "
+	  "\"bps_wr\": 0}}]}\r\n" },
 	{ "{'execute':'query-chardev'}",
 	  "{\"return\": [{\"frontend-open\": true, \"filename\": \"stdio\", \"label\": "
 	  "\"serial0\"}, {\"frontend-open\": true, \"filename\": \"pty:/dev/pts/7\", \"label\": "
@@ -157,8 +165,8 @@ static const struct {
 	{ "{'execute':'query-command-line-options','arguments':{'option':'drive'}}",
 	  GENERIC("invalid option name: drive") },
 	/* changes that are refused */
-	{ "{'execute':'block_resize','arguments':{'node-name':'d1','size':512}}",
-	  GENERIC("Cannot find device='' nor node-name='d1'") },
+	{ "{'execute':'block_resize','arguments':{'node-name':'d2','size':512}}",
+	  GENERIC("Cannot find device='' nor node-name='d2'") },
 	{ "{'execute':'block_resize','arguments':{'device':'d0','size':512}}",
 	  GENERIC("Cannot find device='d0' nor node-name=''") },
 	{ "{'execute':'block_resize','arguments':{'device':'vd0','size':-1}}",
