@@ -192,6 +192,7 @@ struct config {
 	bool terminal, no_terminal; /* neither: if standard input and output are one */
 	struct config_control control[CONFIG_CONTROL_MAX];
 	unsigned n_control;
+	bool control_shared; /* whoever the socket's mode lets in may command the VM */
 	bool paused; /* the guest does not run before a client says so */
 	const char *pidfile; /* NULL: none */
 	bool daemonize;

@@ -244,7 +244,7 @@ static void refuse(int fd, const char *why)
 
 static void accept_one(struct control *c, int fd)
 {
-	if (!control_socket_is_friend(fd, c->uid))
+	if (!c->qmp->cfg->control_shared && !control_socket_is_friend(fd, c->uid, c->apart))
 		refuse(fd, "only the user of this VM and root may command it");
 	else if (c->n_clients == CONTROL_CLIENTS_MAX)
 		refuse(fd, "this VM has too many clients");
@@ -282,7 +282,7 @@ static int add_listener(struct control *c, int fd, struct err *e)
 static int add_inherited(struct control *c, int fd, struct err *e)
 {
 	bool listens = false;
-	int r = control_socket_inherit(fd, &listens, e);
+	int r = control_socket_inherit(fd, c->qmp->cfg->control_shared, &listens, e);
 
 	if (r < 0)
 		return r;
@@ -309,7 +309,7 @@ int control_create(struct control *c, struct qmp *qmp, struct loop *loop,
 			r = add_inherited(c, cfg->fd, e);
 			continue;
 		}
-		fd = control_socket_listen(cfg->path, e);
+		fd = control_socket_listen(cfg->path, qmp->cfg->control_shared, e);
 		if (fd < 0)
 			return fd;
 		caretaker_owns_path(caretaker, i, cfg->path);

@@ -31,6 +31,7 @@ struct control {
 	struct qmp *qmp;
 	struct loop *loop;
 	unsigned uid; /* when the process began */
+	bool apart; /* we are in a user namespace of our own */
 	struct control_listener listener[CONFIG_CONTROL_MAX];
 	unsigned n_listeners;
 	bool deaf; /* no descriptor was left for a client: the listeners are not watched */

@@ -119,20 +119,20 @@ static int take_over(const struct place *p, struct err *e)
 	return 0;
 }
 
-static int bind_here(const struct place *p, struct err *e)
+static int bind_here(const struct place *p, bool shared, struct err *e)
 {
 	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return err_errno(e, errno, "cannot make a socket");
-	/* The file gets the mode of the socket. */
-	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0 || bind(fd, address(p), sizeof(p->addr)) < 0 ||
-	    listen(fd, BACKLOG) < 0)
+	/* The file gets the mode of the socket, less the umask. */
+	if ((!shared && fchmod(fd, S_IRUSR | S_IWUSR) < 0) ||
+	    bind(fd, address(p), sizeof(p->addr)) < 0 || listen(fd, BACKLOG) < 0)
 		return err_errno(e, errno, "cannot listen on '%.100s'", p->path);
 	return fd_take(&fd);
 }
 
-int control_socket_listen(const char *path, struct err *e)
+int control_socket_listen(const char *path, bool shared, struct err *e)
 {
 	struct place p;
 	int r = find_place(&p, path, e);
@@ -142,16 +142,44 @@ int control_socket_listen(const char *path, struct err *e)
 		r = take_over(&p, e);
 	}
 	if (r == 0)
-		r = bind_here(&p, e);
+		r = bind_here(&p, shared, e);
 	fd_close(&p.dir_fd);
 	return r;
 }
 
-int control_socket_inherit(int fd, bool *ret_listens, struct err *e)
+/* Who may connect to a socket that somebody else has made, by its file: in the jail nothing else
+ * tells. A file that has gone, or lies elsewhere than its name says, is not taken for a good one.
+ */
+static int judge_listener(int fd, bool shared, struct err *e)
+{
+	struct sockaddr_un addr = { 0 };
+	socklen_t len = sizeof(addr) - 1;
+	struct stat st;
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0 || addr.sun_family != AF_UNIX ||
+	    addr.sun_path[0] == '\0')
+		return err_set(e, EINVAL,
+		               "--control fd=%d: this socket listens elsewhere than in the file "
+		               "system; bind it to a path",
+		               fd);
+	if (shared)
+		return 0;
+	if (stat(addr.sun_path, &st) < 0)
+		return err_errno(e, errno, "--control fd=%d: cannot tell who may use '%.100s'", fd,
+		                 addr.sun_path);
+	if (st.st_mode & (S_IWGRP | S_IWOTH) || (st.st_uid != 0 && st.st_uid != geteuid()))
+		return err_set(e, EPERM,
+		               "--control fd=%d: '%.60s' lets other users in: SocketMode=0600 in "
+		               "its systemd unit keeps them out, --control-shared wants them",
+		               fd, addr.sun_path);
+	return 0;
+}
+
+int control_socket_inherit(int fd, bool shared, bool *ret_listens, struct err *e)
 {
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(int);
-	int type, listens;
+	int type, listens, r;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
 		return errno == EBADF
@@ -165,6 +193,9 @@ int control_socket_inherit(int fd, bool *ret_listens, struct err *e)
 	if (!listens && getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
 		return err_set(e, ENOTCONN,
 		               "--control fd=%d: this socket neither listens nor is connected", fd);
+	r = listens ? judge_listener(fd, shared, e) : 0;
+	if (r < 0)
+		return r;
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	    (listens && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0))
 		return err_errno(e, errno, "--control fd=%d", fd);
@@ -175,12 +206,12 @@ int control_socket_inherit(int fd, bool *ret_listens, struct err *e)
 /* What the kernel shows for a user that this namespace does not know. */
 #define NO_NUMBER 65534
 
-bool control_socket_is_friend(int fd, unsigned uid)
+bool control_socket_is_friend(int fd, unsigned uid, bool apart)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return false;
-	return peer.uid == uid || peer.uid == 0 || peer.uid == NO_NUMBER;
+	return peer.uid == uid || peer.uid == 0 || (apart && peer.uid == NO_NUMBER);
 }

@@ -209,6 +209,11 @@ static int connect_console(void *vm, unsigned i, int fd)
 	return chardev_give(m->consoles.end[i], fd);
 }
 
+static bool jail_holds(const struct jail *j, enum jail_layer layer)
+{
+	return j->mode != JAIL_OFF && j->layers.result[layer] == 0;
+}
+
 static json_t *show_jail(const struct jail *j)
 {
 	static const char *const filters[] = {
@@ -224,7 +229,7 @@ static json_t *show_jail(const struct jail *j)
 
 		r = json_array_append_new(
 		        layers, json_pack("{s:s, s:b, s:s?}", "name", jail_layer_names[i], "holds",
-		                          j->mode != JAIL_OFF && refused == 0, "error",
+		                          jail_holds(j, i), "error",
 		                          refused < 0 ? strerrordesc_np(-refused) : NULL));
 	}
 	if (r < 0) {
@@ -323,6 +328,7 @@ int monitor_start(struct machine *m)
 	struct monitor *mon = &m->monitor;
 	int r;
 
+	mon->control.apart = jail_holds(m->jail, JAIL_NS_USER);
 	mon->parked = (struct loop_source){ .fd = m->vcpus.parked_fd, .ready = on_parked };
 	r = loop_add(&m->loop, &mon->parked, EPOLLIN);
 	if (r < 0 || m->cfg->paused)

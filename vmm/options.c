@@ -405,6 +405,13 @@ const struct opt options[] = {
 	          "that a dead process has left is replaced. With 'fd=N' it is an inherited "
 	          "stream socket, one that listens or a single connection. Several programs may "
 	          "be connected at the same time; vmmctl(1) sends a command.") },
+	{ .name = "control-shared",
+	  .type = OPT_FLAG,
+	  .group = GROUP_RUN,
+	  .field = AT(control_shared),
+	  .help = "other users than this one and root may use the control sockets, too",
+	  .more = MORE("Who may connect is up to the mode of the file: that of the umask at first, "
+	               "or of whoever made the socket of 'fd=N'.") },
 	{ .name = "paused",
 	  .type = OPT_FLAG,
 	  .group = GROUP_RUN,

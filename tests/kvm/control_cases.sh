@@ -7,6 +7,7 @@ hand_over() {
 import fcntl, os, socket, sys
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1])
+os.chmod(sys.argv[1], int(os.environ.get("SOCKET_MODE", "600"), 8))
 listener.listen()
 handed = listener.fileno(), os.open("/dev/kvm", os.O_RDWR)
 handed = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in handed]
@@ -20,6 +21,11 @@ handed_cases() {
 	expect 'kvm, by descriptor' 0 '^hello' hello --kvm fd=9 9<>/dev/kvm
 	expect_error 'kvm, another descriptor' 125 'fd=9 is no KVM device' hello --kvm fd=9 9</dev/null
 	expect_error 'kvm, no descriptor' 125 'fd=9 .*Bad file descriptor' hello --kvm fd=9 9<&-
+	rm -f "$work/qmp"
+	problem=
+	SOCKET_MODE=666 hand_over "$vmm" --kernel "$guests/hello" --control fd=control >"$work/out" 2>"$work/err"
+	[ $? -eq 125 ] && grep -q 'SocketMode=0600' "$work/err" || problem='it was taken'
+	verdict 'control, a socket that lets everybody in is refused' "$problem"
 	rm -f "$work/qmp"
 	hand_over "$vmm" --kernel "$guests/end" --append by=halt --grace 0 --serial none --kvm fd=kvm \
 		--control fd=control 2>"$work/err" &

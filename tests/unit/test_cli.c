@@ -442,7 +442,7 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	                 "s:i, s:s, s:s, s:n, s:s, "
 	                 "s:s, s:f, s:i, s:s, s:s, s:{s:i}, s:n, s:s, s:s, s:n, s:s, s:n, "
 	                 "s:[{s:{s:i}}], s:s, s:[s], s:{s:s, s:s}, s:n, "
-	                 "s:[s], s:n, s:n, s:b, s:b, s:n, s:[s, s], s:n, s:[], s:[]}",
+	                 "s:[s], s:n, s:n, s:b, s:b, s:n, s:[s, s], s:n, s:[], s:[], s:b}",
 	                 "pidfile", "daemonize", 0, "exit-with-parent", 0, "control", "paused", 0,
 	                 "kernel", "k\xef\xbf\xbd", "initrd", "append", "no-default-cmdline", 0,
 	                 "rootfs", "disk", "path", "d", "ro", 0, "cow", 0, "cache", "werror",
@@ -453,7 +453,7 @@ START_TEST(parse_dry_run_prints_the_configuration)
 	                 "vsock", "port", "a", "fd", 4, "expect", "e", "fail-on", "oops",
 	                 "console-log", "path", "c", "max", "1M", "idle-timeout", "env", "A=b",
 	                 "cwd", "guest-user", "terminal", 0, "no-terminal", 1, "kvm", "command",
-	                 "sh", "-c", "modules", "share", "vhost-user");
+	                 "sh", "-c", "modules", "share", "vhost-user", "control-shared", 0);
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(all, want));
 	json_decref(all);

@@ -81,7 +81,7 @@ static const char *const words[][WORDS_MAX] = {
 	{ "--escape", "^z" },
 	{ "--escape", "none" },
 	{ "--control", "a,b", "--control", "fd=7", "--control", "./fd=7" },
-	{ "--paused", "--control", "c" },
+	{ "--paused", "--control", "c", "--control-shared" },
 	{ "--on-reboot", "reset" },
 	{ "--on-panic", "pause", "--control", "c" },
 	{ "--pidfile", "p" },

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #define HELLO "{\"execute\":\"qmp_capabilities\"}"
 
@@ -384,9 +385,102 @@ START_TEST(create_inherited_connection_is_a_client)
 }
 END_TEST
 
+/* Connect as another user, where the file lets everybody in, and hear what that user hears. */
+static void hear_as(uid_t uid, const char *text)
+{
+	pid_t child;
+	int status;
+
+	ck_assert_int_eq(chmod(dir, 0711), 0);
+	ck_assert_int_eq(chmod(path, 0666), 0);
+	child = fork();
+	if (child == 0) {
+		ck_assert_int_eq(setresuid(uid, uid, uid), 0);
+		hear(connect_to(path), text);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+
+#define STRANGER 54321
+#define NOBODY   65534
+#define REFUSED  "only the user of this VM and root may command it"
+
+START_TEST(create_other_users_are_refused)
+{
+	serve();
+	hear_as(STRANGER, REFUSED);
+	hear_as(NOBODY, REFUSED);
+}
+END_TEST
+
+START_TEST(create_in_a_user_namespace_the_file_decides)
+{
+	serve();
+	control.apart = true;
+	hear_as(NOBODY, "\"QMP\"");
+	hear_as(STRANGER, REFUSED);
+}
+END_TEST
+
+START_TEST(create_shared_takes_whom_the_file_lets_in)
+{
+	struct stat st;
+	mode_t before = umask(007);
+
+	rig.cfg.control_shared = true;
+	serve();
+	umask(before);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0770);
+	hear_as(STRANGER, "\"QMP\"");
+}
+END_TEST
+
+START_TEST(inherit_listener_of_others_is_refused)
+{
+	struct err e = { 0 };
+	bool listens = false;
+	int fd = control_socket_listen(path, true, NULL);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(chmod(path, 0620), 0);
+	ck_assert_int_eq(control_socket_inherit(fd, false, &listens, &e), -EPERM);
+	ck_assert_ptr_nonnull(strstr(e.msg, "SocketMode=0600"));
+	ck_assert_int_eq(control_socket_inherit(fd, true, &listens, &e), 0);
+	ck_assert_int_eq(chmod(path, 0600), 0);
+	ck_assert_int_eq(control_socket_inherit(fd, false, &listens, &e), 0);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(control_socket_inherit(fd, false, &listens, &e), -ENOENT);
+	close(fd);
+}
+END_TEST
+
+START_TEST(inherit_listener_without_a_file_is_refused)
+{
+	struct sockaddr_un abstract = { .sun_family = AF_UNIX };
+	int unix_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct err e = { 0 };
+	bool listens;
+
+	/* Bound to no more than its family, it gets a name of the kernel's choice. */
+	ck_assert_int_eq(bind(unix_fd, (struct sockaddr *)&abstract, sizeof(sa_family_t)), 0);
+	ck_assert_int_eq(listen(unix_fd, 1), 0);
+	ck_assert_int_eq(listen(tcp_fd, 1), 0);
+
+	ck_assert_int_eq(control_socket_inherit(unix_fd, true, &listens, &e), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(e.msg, "bind it to a path"));
+	ck_assert_int_eq(control_socket_inherit(tcp_fd, true, &listens, &e), -EINVAL);
+	close(unix_fd);
+	close(tcp_fd);
+}
+END_TEST
+
 START_TEST(create_inherited_listener_is_served)
 {
-	int listener = control_socket_listen(path, NULL), fd;
+	int listener = control_socket_listen(path, false, NULL), fd;
 
 	ck_assert_int_ge(listener, 0);
 	rig.cfg.control[0] = (struct config_control){ .fd = listener };
@@ -404,11 +498,11 @@ START_TEST(inherit_what_is_no_stream_socket_is_refused)
 	bool listens;
 	int pair[2];
 
-	ck_assert_int_eq(control_socket_inherit(-1, &listens, &e), -EBADF);
-	ck_assert_int_eq(control_socket_inherit(STDIN_FILENO, &listens, &e), -EINVAL);
+	ck_assert_int_eq(control_socket_inherit(-1, false, &listens, &e), -EBADF);
+	ck_assert_int_eq(control_socket_inherit(STDIN_FILENO, false, &listens, &e), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(e.msg, "--control fd=0: this is not a socket"));
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
-	ck_assert_int_eq(control_socket_inherit(pair[0], &listens, &e), -EINVAL);
+	ck_assert_int_eq(control_socket_inherit(pair[0], false, &listens, &e), -EINVAL);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -418,12 +512,12 @@ START_TEST(listen_living_socket_is_refused_with_its_process)
 {
 	struct err e = { 0 };
 	char pid[32];
-	int fd = control_socket_listen(path, NULL);
+	int fd = control_socket_listen(path, false, NULL);
 
 	ck_assert_int_ge(fd, 0);
 	(void)snprintf(pid, sizeof(pid), "process %d", (int)getpid());
 
-	ck_assert_int_eq(control_socket_listen(path, &e), -EADDRINUSE);
+	ck_assert_int_eq(control_socket_listen(path, false, &e), -EADDRINUSE);
 
 	ck_assert_ptr_nonnull(strstr(e.msg, pid));
 	close(fd);
@@ -432,12 +526,12 @@ END_TEST
 
 START_TEST(listen_dead_socket_is_taken_over)
 {
-	int fd = control_socket_listen(path, NULL), again;
+	int fd = control_socket_listen(path, false, NULL), again;
 
 	ck_assert_int_ge(fd, 0);
 	close(fd);
 
-	again = control_socket_listen(path, NULL);
+	again = control_socket_listen(path, false, NULL);
 
 	ck_assert_int_ge(again, 0);
 	close(connect_to(path));
@@ -453,7 +547,7 @@ START_TEST(listen_other_file_is_left_alone)
 	ck_assert_int_ge(fd, 0);
 	close(fd);
 
-	ck_assert_int_eq(control_socket_listen(path, &e), -EEXIST);
+	ck_assert_int_eq(control_socket_listen(path, false, &e), -EEXIST);
 
 	ck_assert_int_eq(access(path, F_OK), 0);
 	ck_assert_ptr_nonnull(strstr(e.msg, "not a socket"));
@@ -470,11 +564,11 @@ START_TEST(listen_long_path_works_again_and_again)
 	(void)snprintf(socket_path, sizeof(socket_path), "%s/qmp", deep);
 	ck_assert_int_eq(mkdir(deep, 0700), 0);
 
-	fd = control_socket_listen(socket_path, NULL);
+	fd = control_socket_listen(socket_path, false, NULL);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(control_socket_listen(socket_path, NULL), -EADDRINUSE);
+	ck_assert_int_eq(control_socket_listen(socket_path, false, NULL), -EADDRINUSE);
 	close(fd);
-	fd = control_socket_listen(socket_path, NULL);
+	fd = control_socket_listen(socket_path, false, NULL);
 	ck_assert_int_ge(fd, 0);
 
 	ck_assert_int_eq(lstat(socket_path, &st), 0);
@@ -491,7 +585,7 @@ START_TEST(listen_impossible_path_is_named)
 {
 	struct err e = { 0 };
 
-	ck_assert_int_lt(control_socket_listen(bad_paths[_i], &e), 0);
+	ck_assert_int_lt(control_socket_listen(bad_paths[_i], false, &e), 0);
 	ck_assert_ptr_nonnull(strstr(e.msg, bad_paths[_i]));
 }
 END_TEST
@@ -502,11 +596,24 @@ static TCase *listen_case(void)
 
 	tcase_add_checked_fixture(t, make_dir, drop_dir);
 	tcase_add_test(t, inherit_what_is_no_stream_socket_is_refused);
+	tcase_add_test(t, inherit_listener_of_others_is_refused);
+	tcase_add_test(t, inherit_listener_without_a_file_is_refused);
 	tcase_add_test(t, listen_living_socket_is_refused_with_its_process);
 	tcase_add_test(t, listen_dead_socket_is_taken_over);
 	tcase_add_test(t, listen_other_file_is_left_alone);
 	tcase_add_test(t, listen_long_path_works_again_and_again);
 	tcase_add_loop_test(t, listen_impossible_path_is_named, 0, ARRAY_SIZE(bad_paths));
+	return t;
+}
+
+static TCase *users_case(void)
+{
+	TCase *t = tcase_create("users");
+
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_test(t, create_other_users_are_refused);
+	tcase_add_test(t, create_in_a_user_namespace_the_file_decides);
+	tcase_add_test(t, create_shared_takes_whom_the_file_lets_in);
 	return t;
 }
 
@@ -531,5 +638,7 @@ int main(void)
 	tcase_add_test(t, create_inherited_listener_is_served);
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, listen_case());
+	if (geteuid() == 0) /* who can be somebody else */
+		suite_add_tcase(s, users_case());
 	return run_suite(s);
 }
