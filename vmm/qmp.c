@@ -260,6 +260,7 @@ static void tell_reason(struct qmp *q, const char *event, bool guest, const char
 void qmp_reset(struct qmp *q, bool guest, const char *reason)
 {
 	tell_reason(q, "RESET", guest, reason);
+	end_waits(q, QMP_WAIT_RESET);
 }
 
 void qmp_needs_reset(struct qmp *q, const char *name)

@@ -90,7 +90,7 @@ struct qmp {
 };
 
 /* Why a session takes no further command for now. */
-enum qmp_wait { QMP_WAIT_NOT, QMP_WAIT_STOP, QMP_WAIT_CONT, QMP_WAIT_END };
+enum qmp_wait { QMP_WAIT_NOT, QMP_WAIT_STOP, QMP_WAIT_CONT, QMP_WAIT_RESET, QMP_WAIT_END };
 
 #define QMP_SESSION_FDS 8 /* descriptors that came in and no command has asked for yet */
 
@@ -214,6 +214,8 @@ void qmp_panicked(struct qmp *q, const char *action);
  * @q:      Server; zeroed: does nothing
  * @guest:  It was the guest's doing
  * @reason: In QEMU's words: "guest-reset", "host-qmp-system-reset"
+ *
+ * The event RESET, and the answers that waited for it.
  */
 void qmp_reset(struct qmp *q, bool guest, const char *reason);
 

@@ -78,27 +78,24 @@ json_t *qmp_commands_powerdown(struct qmp_call *c)
 	return json_object();
 }
 
-static json_t *end(struct qmp_call *c, enum qmp_end how)
+static json_t *end(struct qmp_call *c, enum qmp_end how, enum qmp_wait wait)
 {
 	bool ends_already = status(c) == QMP_SHUTDOWN;
 
 	c->qmp->ops->end(c->qmp->vm, how);
-	return ends_already ? json_object() : qmp_call_wait(c, QMP_WAIT_END);
+	return ends_already ? json_object() : qmp_call_wait(c, wait);
 }
 
-/* The answer does not wait for a machine to be reset: the event RESET tells. */
 json_t *qmp_commands_reset(struct qmp_call *c)
 {
-	if (c->qmp->cfg->on_reboot == ON_REBOOT_RESET) {
-		c->qmp->ops->end(c->qmp->vm, QMP_END_RESET);
-		return json_object();
-	}
-	return end(c, QMP_END_RESET);
+	bool goes_on = c->qmp->cfg->on_reboot == ON_REBOOT_RESET;
+
+	return end(c, QMP_END_RESET, goes_on ? QMP_WAIT_RESET : QMP_WAIT_END);
 }
 
 json_t *qmp_commands_quit(struct qmp_call *c)
 {
-	return end(c, QMP_END_QUIT);
+	return end(c, QMP_END_QUIT, QMP_WAIT_END);
 }
 
 static json_t *query_version(struct qmp_call *c)

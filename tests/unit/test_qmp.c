@@ -384,17 +384,18 @@ START_TEST(ended_vm_answers_whoever_waits)
 }
 END_TEST
 
-START_TEST(reset_of_machine_that_resets_is_answered_at_once)
+START_TEST(reset_of_machine_that_resets_is_answered_after_its_event)
 {
 	rig.cfg.on_reboot = ON_REBOOT_RESET;
-	expect(&session, "{'execute':'system_reset'}", OK);
+	expect(&session, "{'execute':'system_reset','id':7}{'execute':'query-pci'}", "");
 	ck_assert_int_eq(rig.ends, 1 << QMP_END_RESET);
+	expect(&other, "{'execute':'query-pci'}", "{\"return\": []}\r\n");
 
 	qmp_reset(&rig.qmp, false, "host-qmp-system-reset");
 
 	expect(&session, "",
 	       EVENT("\"RESET\", \"data\": {\"guest\": false, \"reason\": "
-	             "\"host-qmp-system-reset\"}"));
+	             "\"host-qmp-system-reset\"}") "{\"return\": {}, \"id\": 7}\r\n");
 }
 END_TEST
 
@@ -647,7 +648,7 @@ static TCase *tell_case(void)
 	tcase_add_test(t, stop_is_answered_when_the_vm_stands_still);
 	tcase_add_test(t, cont_is_answered_when_the_vm_runs);
 	tcase_add_test(t, ended_vm_answers_whoever_waits);
-	tcase_add_test(t, reset_of_machine_that_resets_is_answered_at_once);
+	tcase_add_test(t, reset_of_machine_that_resets_is_answered_after_its_event);
 	tcase_add_test(t, cont_of_panicked_guest_is_refused);
 	tcase_add_test(t, event_before_negotiation_is_not_told);
 	tcase_add_test(t, event_for_client_that_never_reads_ends_it);
