@@ -155,11 +155,18 @@ static json_t *show_cpu(struct qmp_call *c, unsigned i)
 	                 "target", VMM_ARCH);
 }
 
-/* In the shape of QEMU before version 6, which Ganeti and go-qemu ask for. */
+/* That QEMU's names of processors; those that it had none for are "other". */
+#define ARCH_OF_OLD (strncmp(VMM_ARCH, "x86", 3) == 0 ? "x86" : "other")
+
+/*
+ * In the shape of QEMU before version 6, which Ganeti and go-qemu ask for. They want the threads:
+ * "pc" is there because it belongs to the shape, and 0, as to know it a vCPU had to leave the
+ * guest.
+ */
 static json_t *show_cpu_of_old(struct qmp_call *c, unsigned i)
 {
-	return json_pack("{s:i, s:b, s:b, s:s, s:I}", "CPU", (int)i, "current", i == 0, "halted", 0,
-	                 "arch", "other", "thread_id",
+	return json_pack("{s:i, s:b, s:b, s:s, s:i, s:I}", "CPU", (int)i, "current", i == 0,
+	                 "halted", 0, "arch", ARCH_OF_OLD, "pc", 0, "thread_id",
 	                 (json_int_t)c->qmp->ops->cpu_thread(c->qmp->vm, i));
 }
 

@@ -110,9 +110,9 @@ static const struct {
 	  "\"thread-id\": 0, \"socket-id\": 1}, \"qom-path\": \"/machine/unattached/device[1]\", "
 	  "\"cpu-index\": 1, \"target\": \"x86_64\"}]}\r\n" },
 	{ "{'execute':'query-cpus'}",
-	  "{\"return\": [{\"CPU\": 0, \"current\": true, \"halted\": false, \"arch\": \"other\", "
-	  "\"thread_id\": 7695}, {\"CPU\": 1, \"current\": false, \"halted\": false, \"arch\": "
-	  "\"other\", \"thread_id\": 7696}]}\r\n" },
+	  "{\"return\": [{\"CPU\": 0, \"current\": true, \"halted\": false, \"arch\": \"x86\", "
+	  "\"pc\": 0, \"thread_id\": 7695}, {\"CPU\": 1, \"current\": false, \"halted\": false, "
+	  "\"arch\": \"x86\", \"pc\": 0, \"thread_id\": 7696}]}\r\n" },
 	{ "{'execute':'query-block'}",
 	  "{\"return\": [{\"device\": \"\", \"qdev\": \"vd0\", \"io-status\": \"ok\", \"locked\": "
 	  "false, \"removable\": false, \"type\": \"unknown\", \"inserted\": {\"file\": "
