@@ -81,6 +81,7 @@ static void take_fds(struct control_client *k, struct msghdr *msg)
 
 		if (m->cmsg_level != SOL_SOCKET || m->cmsg_type != SCM_RIGHTS)
 			continue;
+		qmp_session_drop_fds(&k->session); /* as QEMU: they came with what has failed */
 		for (size_t i = 0; i < n; i++) {
 			int fd;
 

@@ -78,8 +78,7 @@ void qmp_session_fini(struct qmp_session *s)
 	for (at = &s->qmp->sessions; *at != s;)
 		at = &(*at)->next;
 	*at = s->next;
-	while (s->n_fds > 0)
-		close(s->fd[--s->n_fds]);
+	qmp_session_drop_fds(s);
 	json_decref(s->wait_id);
 	qmp_stream_fini(&s->in);
 	qmp_out_fini(&s->out);
@@ -146,6 +145,12 @@ void qmp_session_add_fd(struct qmp_session *s, int fd)
 		close(fd);
 	else
 		s->fd[s->n_fds++] = fd;
+}
+
+void qmp_session_drop_fds(struct qmp_session *s)
+{
+	while (s->n_fds > 0)
+		close(s->fd[--s->n_fds]);
 }
 
 int qmp_session_take_fd(struct qmp_session *s)

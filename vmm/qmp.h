@@ -169,6 +169,12 @@ bool qmp_session_may_feed(const struct qmp_session *s);
 void qmp_session_add_fd(struct qmp_session *s, int fd);
 
 /**
+ * qmp_session_drop_fds() - Close the descriptors that no command has asked for
+ * @s: Initialised
+ */
+void qmp_session_drop_fds(struct qmp_session *s);
+
+/**
  * qmp_session_take_fd() - The oldest descriptor that no command has asked for
  * @s: Initialised
  *

@@ -357,6 +357,28 @@ START_TEST(client_descriptor_on_a_blank_before_the_command_is_taken)
 }
 END_TEST
 
+START_TEST(client_descriptor_of_a_command_that_failed_is_not_the_next_ones)
+{
+	struct stat st;
+	int fd, null;
+
+	serve();
+	fd = connect_to(path);
+	talk(fd);
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	tell_with_fd(fd, "{\"execute\":\"nope\"}", fd);
+	hear(fd, "CommandNotFound");
+	tell_with_fd(fd, "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"a\"}}", null);
+	hear(fd, "{\"return\": {}}\r\n");
+
+	ck_assert_int_eq(fstat(qmp_fds_get_named(&rig.qmp.fds, "a"), &st), 0);
+	ck_assert(S_ISCHR(st.st_mode));
+	close(null);
+	close(fd);
+}
+END_TEST
+
 /* They are closed with their sender: the count of descriptors at the end tells. */
 START_TEST(client_descriptors_that_nobody_asked_for_are_closed)
 {
@@ -633,6 +655,7 @@ int main(void)
 	tcase_add_test(t, client_with_no_end_of_a_command_is_sent_away);
 	tcase_add_loop_test(t, client_that_vanishes_leaves_nothing, 0, ARRAY_SIZE(stages));
 	tcase_add_test(t, client_descriptor_on_a_blank_before_the_command_is_taken);
+	tcase_add_test(t, client_descriptor_of_a_command_that_failed_is_not_the_next_ones);
 	tcase_add_test(t, client_descriptors_that_nobody_asked_for_are_closed);
 	tcase_add_test(t, create_inherited_connection_is_a_client);
 	tcase_add_test(t, create_inherited_listener_is_served);
