@@ -285,7 +285,9 @@ const struct opt options[] = {
 	  .field = AT(name),
 	  .max = 64,
 	  .arg = "NAME",
-	  .help = "name of the VM: letters, digits, '-', '_' and '.'" },
+	  .help = "name of the VM: letters, digits, '-', '_' and '.'",
+	  .more = MORE("ps(1) shows it with the other words of the command line, thus not if it is "
+	               "that of a '--config'; 'query-name' of a '--control' tells both.") },
 	{ .name = "env",
 	  .type = OPT_TEXT,
 	  .group = GROUP_COMMAND,
