@@ -13,16 +13,13 @@
 
 #define BACKLOG 64 /* connections that have not been accepted yet */
 
-/* Bytes of the last part of a long path. A socket's address has 107: beyond that the folder's
- * descriptor stands for the folder. */
-#define NAME_MAX_BYTES 80
-
-/* The address of a file in a folder that is open. */
+/* A file in a folder that is open. */
 struct place {
 	int dir_fd;
-	const char *path; /* for messages */
+	const char *path;
 	const char *name; /* in the folder */
-	struct sockaddr_un addr;
+	bool is_long; /* the path does not fit into a socket's address */
+	char name_at_first[24]; /* of a long one, whose own may be too long as well */
 };
 
 static int find_place(struct place *p, const char *path, struct err *e)
@@ -31,13 +28,10 @@ static int find_place(struct place *p, const char *path, struct err *e)
 	CLEANUP_FREE char *dir = NULL;
 
 	*p = (struct place){ .dir_fd = -1, .path = path, .name = slash ? slash + 1 : path };
-	p->addr.sun_family = AF_UNIX;
+	p->is_long = strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path);
+	(void)snprintf(p->name_at_first, sizeof(p->name_at_first), "/.vmm-%d", (int)getpid());
 	if (!*p->name)
 		return err_set(e, EINVAL, "'%.100s' is not the name of a socket", path);
-	if (strlen(path) >= sizeof(p->addr.sun_path) && strlen(p->name) > NAME_MAX_BYTES)
-		return err_set(e, ENAMETOOLONG,
-		               "cannot listen on '%.100s': its name has more than %d bytes", path,
-		               NAME_MAX_BYTES);
 	dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
 	if (!dir)
 		return err_errno(e, ENOMEM, "cannot listen on '%.100s'", path);
@@ -46,17 +40,20 @@ static int find_place(struct place *p, const char *path, struct err *e)
 		p->dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->dir_fd < 0)
 		return err_errno(e, errno, "cannot listen on '%.100s'", path);
-	if (strlen(path) < sizeof(p->addr.sun_path))
-		memcpy(p->addr.sun_path, path, strlen(path) + 1);
-	else
-		(void)snprintf(p->addr.sun_path, sizeof(p->addr.sun_path), "/proc/self/fd/%d/%s",
-		               p->dir_fd, p->name);
 	return 0;
 }
 
-static const struct sockaddr *address(const struct place *p)
+/* The path, or what stands for a long one: the open file @at, or "/NAME" in the folder @at. */
+static struct sockaddr_un address(const struct place *p, int at, const char *name)
 {
-	return (const struct sockaddr *)&p->addr;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	if (p->is_long)
+		(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d%s", at,
+		               name);
+	else
+		memcpy(addr.sun_path, p->path, strlen(p->path) + 1);
+	return addr;
 }
 
 #define LOCK_TRIES   100
@@ -84,15 +81,20 @@ static int in_use(const struct place *p, int fd, struct err *e)
 
 	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid > 0)
 		return err_set(e, EADDRINUSE,
-		               "cannot listen on '%.100s': process %d does, maybe another VM",
+		               "cannot listen on '%.100s': process %d does, maybe another VM; "
+		               "end it, or use another path",
 		               p->path, (int)peer.pid);
-	return err_set(e, EADDRINUSE, "cannot listen on '%.100s': another process does", p->path);
+	return err_set(
+	        e, EADDRINUSE,
+	        "cannot listen on '%.100s': another process does; end it, or use another path",
+	        p->path);
 }
 
 /* Remove what stands at the place, if that is the socket of a process that has gone. */
 static int take_over(const struct place *p, struct err *e)
 {
-	CLEANUP_FD int fd = -1;
+	CLEANUP_FD int fd = -1, file = -1;
+	struct sockaddr_un addr;
 	struct stat st;
 
 	if (fstatat(p->dir_fd, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -107,7 +109,9 @@ static int take_over(const struct place *p, struct err *e)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_errno(e, errno, "cannot make a socket");
-	if (connect(fd, address(p), sizeof(p->addr)) == 0)
+	file = openat(p->dir_fd, p->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	addr = address(p, file, "");
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0)
 		return in_use(p, fd, e);
 	if (errno == EAGAIN || errno == EPROTOTYPE) /* its queue is full, or another kind listens */
 		return in_use(p, -1, e);
@@ -119,16 +123,34 @@ static int take_over(const struct place *p, struct err *e)
 	return 0;
 }
 
+/* Nobody else takes the place meanwhile, as it is locked. */
+static int name_it(const struct place *p)
+{
+	const char *now = p->name_at_first + 1;
+	int code;
+
+	if (renameat(p->dir_fd, now, p->dir_fd, p->name) == 0)
+		return 0;
+	code = errno;
+	(void)unlinkat(p->dir_fd, now, 0);
+	return -code;
+}
+
 static int bind_here(const struct place *p, bool shared, struct err *e)
 {
 	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const struct sockaddr_un addr = address(p, p->dir_fd, p->name_at_first);
+	int r;
 
 	if (fd < 0)
 		return err_errno(e, errno, "cannot make a socket");
 	/* The file gets the mode of the socket, less the umask. */
 	if ((!shared && fchmod(fd, S_IRUSR | S_IWUSR) < 0) ||
-	    bind(fd, address(p), sizeof(p->addr)) < 0 || listen(fd, BACKLOG) < 0)
+	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, BACKLOG) < 0)
 		return err_errno(e, errno, "cannot listen on '%.100s'", p->path);
+	r = p->is_long ? name_it(p) : 0;
+	if (r < 0)
+		return err_errno(e, -r, "cannot listen on '%.100s'", p->path);
 	return fd_take(&fd);
 }
 

@@ -10,7 +10,7 @@
 
 /**
  * control_socket_listen() - Make a socket file and listen on it
- * @path:   Of any length; its last part has at most 80 bytes
+ * @path:   Of any length
  * @shared: The umask decides who may connect; else only the caller's own user and root: the file's
  *          mode is 0600 from its first moment
  * @e:      Names the file and says why not, and the process that uses it

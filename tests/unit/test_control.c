@@ -576,14 +576,19 @@ START_TEST(listen_other_file_is_left_alone)
 }
 END_TEST
 
+#define TEN(s) s s s s s s s s s s
+
+static const char *const long_names[] = { "qmp", TEN("0123456789") "x",
+	                                  TEN(TEN("x")) TEN(TEN("y")) };
+
 START_TEST(listen_long_path_works_again_and_again)
 {
-	char deep[256], socket_path[300];
+	char deep[256], socket_path[512];
 	struct stat st;
 	int fd;
 
 	(void)snprintf(deep, sizeof(deep), "%s/%0150d", dir, 1);
-	(void)snprintf(socket_path, sizeof(socket_path), "%s/qmp", deep);
+	(void)snprintf(socket_path, sizeof(socket_path), "%s/%s", deep, long_names[_i]);
 	ck_assert_int_eq(mkdir(deep, 0700), 0);
 
 	fd = control_socket_listen(socket_path, false, NULL);
@@ -595,6 +600,7 @@ START_TEST(listen_long_path_works_again_and_again)
 
 	ck_assert_int_eq(lstat(socket_path, &st), 0);
 	ck_assert(S_ISSOCK(st.st_mode));
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 	close(fd);
 	ck_assert_int_eq(unlink(socket_path), 0);
 	ck_assert_int_eq(rmdir(deep), 0);
@@ -623,7 +629,7 @@ static TCase *listen_case(void)
 	tcase_add_test(t, listen_living_socket_is_refused_with_its_process);
 	tcase_add_test(t, listen_dead_socket_is_taken_over);
 	tcase_add_test(t, listen_other_file_is_left_alone);
-	tcase_add_test(t, listen_long_path_works_again_and_again);
+	tcase_add_loop_test(t, listen_long_path_works_again_and_again, 0, ARRAY_SIZE(long_names));
 	tcase_add_loop_test(t, listen_impossible_path_is_named, 0, ARRAY_SIZE(bad_paths));
 	return t;
 }
