@@ -38,16 +38,22 @@ handed_cases() {
 
 # pty_cases NAME COMMAND...: one verdict for each of what tests/pty knows, or of those in `only`.
 pty_cases() {
-	local name=$1 line case
+	local name=$1 line case status shown
 	shift
 	for case in "${only[@]}"; do
+		python3 "$(dirname "$0")/../pty/console_cases.py" --ready ready ${case:+--only "$case"} \
+			"${pty_options[@]}" -- "$@" >"$work/pty" 2>"$work/err"
+		status=$?
+		shown=0
 		while read -r line; do
 			problem=
 			[[ $line == ok* ]] || problem=$line
+			[[ $line == ok* ]] || status=$((status == 1 ? 0 : status))
+			shown=$((shown + 1))
 			read -r _ line <<<"$line"
 			verdict "$name: $line" "$problem"
-		done < <(python3 "$(dirname "$0")/../pty/console_cases.py" --ready ready ${case:+--only "$case"} \
-			"${flood[@]}" -- "$@" | grep -v '^ ')
+		done < <(grep -v '^ ' "$work/pty")
+		[ "$status" -eq 0 ] && [ "$shown" -gt 0 ] || verdict "$name: $case" "status $status after $shown cases"
 	done
 }
 
@@ -70,7 +76,7 @@ while b"given" not in text:
 
 # vmmctl at a console that is a socket, and what it leaves of its own terminal.
 attach_cases() {
-	local flood=() only=(keys_reach_the_guest escape_x_ends_and_restores term_restores hangup_restores
+	local pty_options=() only=(keys_reach_the_guest escape_x_ends_and_restores term_restores hangup_restores
 		interrupt_restores stop_restores_and_continue_is_raw_again closed_stdin_is_no_input)
 	local absolute images
 	absolute=$(realpath "$vmm") images=$(realpath "$guests")
@@ -91,8 +97,11 @@ attach_cases() {
 }
 
 terminal_cases() {
-	local only=('') flood=(--flood "'$vmm' --kernel '$guests/serial' --append 'do=out bytes=270000'")
-	pty_cases 'terminal' "$vmm" --kernel "$guests/serial" --append do=echo
+	local only=('') pty_options=(--leaves-empty "$work/life"
+		--flood "'$vmm' --kernel '$guests/serial' --append 'do=out bytes=270000'")
+	mkdir "$work/life"
+	pty_cases 'terminal' "$vmm" --kernel "$guests/serial" --append do=echo --pidfile "$work/life/pid" \
+		--control "$work/life/qmp" --vsock "cid=3,socket=$work/life/vsock"
 }
 
 # What examples/ shows, as far as a guest without a kernel goes: this one is deaf to its power button.

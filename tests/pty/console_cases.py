@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a console program must do to the terminal, pipes and files that it is given.
 
-    console_cases.py --ready TEXT [--flood COMMAND] [--only NAME] -- COMMAND ARG...
+    console_cases.py --ready TEXT [--flood COMMAND] [--leaves-empty FOLDER] [--only NAME] -- COMMAND ARG...
 
 COMMAND shows TEXT on its console when its guest runs, echoes what the guest receives, and goes on
 until it is ended: by the escape key (Ctrl-a x), or by a signal, the second at the latest. The flood
-command (one shell word list) shows much text and ends by itself. Each case runs the command as a
+command (one shell word list) shows much text and ends by itself. COMMAND has files in FOLDER while it
+runs, and children; neither is there when it has ended, whatever ended it. Each case runs the command as a
 job of a session of its own on a new pseudo-terminal, as a shell would, but without a shell's habit
 of putting the terminal right. Prints one line for each case; status 1 if one failed.
 """
 import argparse
 import fcntl
+import glob
 import os
 import select
 import shlex
@@ -52,7 +54,7 @@ class Job:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self.master)
         self.text = b""
-        self.status = None
+        self.children = []
         tell, listen = os.pipe(), os.pipe()
         self.leader = os.fork()
         if self.leader == 0:
@@ -76,6 +78,11 @@ class Job:
         now = self.modes()
         return [now[i] for i in (IFLAG, OFLAG, LFLAG)] == [
             self.before[i] for i in (IFLAG, OFLAG, LFLAG)]
+
+    def note_children(self):
+        for path in glob.glob(f"/proc/{self.pid}/task/*/children"):
+            with open(path, encoding="ascii") as listed:
+                self.children += listed.read().split()
 
     def read(self):
         """Whatever has been shown by now."""
@@ -175,12 +182,37 @@ def end_by(job, signo):
     return job.wait_end()
 
 
+def is_alive(pid):
+    """And no zombie: there may be nobody to wait for an orphan."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Cases:
     def __init__(self, options):
         self.command = options.command
         self.ready = options.ready.encode()
         self.flood = shlex.split(options.flood) if options.flood else None
+        self.folder = options.leaves_empty
         self.jobs = []
+
+    def close(self):
+        for job in self.jobs:
+            job.close()
+        self.jobs.clear()
+
+    def run(self, name):
+        """Afterwards every job has ended, or is killed; then nothing of it is left."""
+        result = getattr(self, "case_" + name)() or "ok"
+        children = [child for job in self.jobs for child in job.children]
+        self.close()
+        until(lambda: not any(map(is_alive, children)), "the children are gone")
+        if self.folder:
+            until(lambda: not os.listdir(self.folder), "the files are gone")
+        return result
 
     def job(self, *args, **kwargs):
         job = Job(*args, **kwargs)
@@ -190,6 +222,9 @@ class Cases:
     def running(self, **kwargs):
         job = self.job(self.command, **kwargs)
         job.wait_text(self.ready)
+        job.note_children()
+        if self.folder:
+            expect(job.children and os.listdir(self.folder), "there are no children and files")
         return job
 
     def raw(self):
@@ -378,22 +413,22 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ready", required=True)
     parser.add_argument("--flood")
-    parser.add_argument("--only")
+    parser.add_argument("--leaves-empty", metavar="FOLDER")
+    names = [name[5:] for name in dir(Cases) if name.startswith("case_")]
+    parser.add_argument("--only", choices=names, metavar="NAME")
     parser.add_argument("command", nargs="+")
-    cases = Cases(parser.parse_args())
-    only = parser.parse_args().only
+    options = parser.parse_args()
+    cases = Cases(options)
     failures = 0
-    for name in [n for n in dir(cases) if n.startswith("case_") and only in (None, n[5:])]:
+    for name in [options.only] if options.only else names:
         try:
-            print(f"{getattr(cases, name)() or 'ok':8}{name[5:]}", flush=True)
-        except Failed as why:
+            print(f"{cases.run(name):8}{name}", flush=True)
+        except Exception as why:  # of any kind: the cases after it are to be seen
             failures += 1
-            print(f"FAILED  {name[5:]}: {why}", flush=True)
+            print(f"FAILED  {name}: {why!r}", flush=True)
             for job in cases.jobs:
                 print(f"        terminal: {job.read()!r}", flush=True)
-        for job in cases.jobs:
-            job.close()
-        cases.jobs.clear()
+            cases.close()
     return 1 if failures else 0
 
 
