@@ -145,6 +145,28 @@ static const struct {
 	  "{\"name\": "
 	  "\"RESUME\"}, {\"name\": \"SHUTDOWN\"}, {\"name\": \"STOP\"}, {\"name\": "
 	  "\"X_VMM_DEVICE_NEEDS_RESET\"}]}\r\n" },
+	{ "{'execute':'query-commands'}",
+	  "{\"return\": [{\"name\": \"add-fd\"}, {\"name\": \"block_resize\"}, "
+	  "{\"name\": \"chardev-change\"}, {\"name\": \"closefd\"}, "
+	  "{\"name\": \"cont\"}, {\"name\": \"getfd\"}, "
+	  "{\"name\": \"human-monitor-command\"}, {\"name\": \"inject-nmi\"}, "
+	  "{\"name\": \"qmp_capabilities\"}, {\"name\": \"query-balloon\"}, "
+	  "{\"name\": \"query-block\"}, {\"name\": \"query-block-jobs\"}, "
+	  "{\"name\": \"query-blockstats\"}, {\"name\": \"query-chardev\"}, "
+	  "{\"name\": \"query-command-line-options\"}, {\"name\": \"query-commands\"}, "
+	  "{\"name\": \"query-cpus\"}, {\"name\": \"query-cpus-fast\"}, "
+	  "{\"name\": \"query-events\"}, {\"name\": \"query-fdsets\"}, "
+	  "{\"name\": \"query-iothreads\"}, {\"name\": \"query-kvm\"}, "
+	  "{\"name\": \"query-memory-size-summary\"}, {\"name\": \"query-mice\"}, "
+	  "{\"name\": \"query-migrate\"}, {\"name\": \"query-name\"}, "
+	  "{\"name\": \"query-pci\"}, {\"name\": \"query-status\"}, "
+	  "{\"name\": \"query-target\"}, {\"name\": \"query-uuid\"}, "
+	  "{\"name\": \"query-version\"}, {\"name\": \"quit\"}, "
+	  "{\"name\": \"remove-fd\"}, {\"name\": \"screendump\"}, "
+	  "{\"name\": \"set_link\"}, {\"name\": \"stop\"}, "
+	  "{\"name\": \"system_powerdown\"}, {\"name\": \"system_reset\"}, "
+	  "{\"name\": \"x-vmm-config\"}, {\"name\": \"x-vmm-jail\"}, "
+	  "{\"name\": \"x-vmm-log-level\"}, {\"name\": \"x-vmm-metrics\"}]}\r\n" },
 	{ "{'execute':'query-migrate'}", OK },
 	{ "{'execute':'query-mice'}", "{\"return\": []}\r\n" },
 	{ "{'execute':'query-iothreads'}", "{\"return\": []}\r\n" },
@@ -212,6 +234,20 @@ static const struct {
 	  "{\"return\": \"net0: index=0,type=nic,model=virtio-net-device\\r\\n \\\\ hostnet0: "
 	  "index=0,type=tap,ifname=tap0\\r\\nnet1: index=0,type=nic,model=virtio-net-device\\r\\n "
 	  "\\\\ hostnet1: index=0,type=stream,passt\\r\\n\"}\r\n" },
+	{ "{'execute':'human-monitor-command','arguments':{'command-line':'info version'}}",
+	  "{\"return\": \"" VMM_VERSION "\\r\\n\"}\r\n" },
+	{ "{'execute':'human-monitor-command','arguments':{'command-line':'info block'}}",
+	  "{\"return\": \"d0: disk.img (raw, read-only)\\r\\n    Attached to:      "
+	  "vd0\\r\\n\\r\\nd1: "
+	  "/dev/d (raw)\\r\\n    Attached to:      vd1\\r\\n\"}\r\n" },
+	{ "{'execute':'human-monitor-command','arguments':{'command-line':'info name'}}",
+	  "{\"return\": \"x\\r\\n\"}\r\n" },
+	{ "{'execute':'human-monitor-command','arguments':{'command-line':'info kvm'}}",
+	  "{\"return\": \"kvm support: enabled\\r\\n\"}\r\n" },
+	{ "{'execute':'human-monitor-command','arguments':{'command-line':'info nothing'}}",
+	  "{\"return\": \"unknown command: \'info nothing\'\\r\\n\"}\r\n" },
+	{ "{'execute':'human-monitor-command','arguments':{'command-line':'system_powerdown'}}",
+	  EVENT("\"POWERDOWN\"") "{\"return\": \"\"}\r\n" },
 	/* what changes the VM */
 	{ "{'execute':'system_powerdown','id':1}",
 	  EVENT("\"POWERDOWN\"") "{\"return\": {}, \"id\": 1}\r\n" },
@@ -365,6 +401,29 @@ START_TEST(cont_is_answered_when_the_vm_runs)
 	qmp_resumed(&rig.qmp);
 
 	expect(&session, "", EVENT("\"RESUME\"") "{\"return\": \"\"}\r\n");
+}
+END_TEST
+
+/* The other monitor's answers come when the same is done. */
+START_TEST(hmp_stop_and_quit_are_answered_as_they_are_done)
+{
+	expect(&session, "{'execute':'human-monitor-command','arguments':{'command-line':'stop'}}",
+	       "");
+	ck_assert_uint_eq(rig.stops, 1);
+	qmp_stopped(&rig.qmp);
+	expect(&session, "", EVENT("\"STOP\"") "{\"return\": \"\"}\r\n");
+
+	expect(&session, "{'execute':'human-monitor-command','arguments':{'command-line':'q'}}",
+	       "");
+	ck_assert_int_eq(rig.ends, 1 << QMP_END_QUIT);
+}
+END_TEST
+
+START_TEST(query_name_of_a_vm_without_is_empty)
+{
+	rig.cfg.name = NULL;
+
+	expect(&session, "{'execute':'query-name'}", OK);
 }
 END_TEST
 
@@ -647,6 +706,8 @@ static TCase *tell_case(void)
 	tcase_add_test(t, chardev_change_other_descriptors_are_refused);
 	tcase_add_test(t, stop_is_answered_when_the_vm_stands_still);
 	tcase_add_test(t, cont_is_answered_when_the_vm_runs);
+	tcase_add_test(t, hmp_stop_and_quit_are_answered_as_they_are_done);
+	tcase_add_test(t, query_name_of_a_vm_without_is_empty);
 	tcase_add_test(t, ended_vm_answers_whoever_waits);
 	tcase_add_test(t, reset_of_machine_that_resets_is_answered_after_its_event);
 	tcase_add_test(t, cont_of_panicked_guest_is_refused);
