@@ -234,8 +234,10 @@ static void *vcpu_thread(void *arg)
 	begin(c);
 	pthread_mutex_lock(&s->lock);
 	while (s->want != VCPUS_STOPPING) {
-		if (s->resetting && c->index == 0)
+		if (s->resetting && c->index == 0) {
 			reset(s);
+			continue; /* the end may have been asked for meanwhile */
+		}
 		if (s->want == VCPUS_PARKED || c->unable) {
 			park(s);
 			continue;
