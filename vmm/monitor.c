@@ -347,7 +347,7 @@ void monitor_press_button(struct machine *m)
 
 void monitor_panicked(struct machine *m)
 {
-	qmp_panicked(&m->monitor.qmp, "run");
+	qmp_panicked(&m->monitor.qmp, m->cfg->on_panic == ON_PANIC_PAUSE ? "pause" : "run");
 }
 
 void monitor_crashed(struct machine *m)
@@ -355,7 +355,8 @@ void monitor_crashed(struct machine *m)
 	struct monitor *mon = &m->monitor;
 
 	mon->crashed = true;
-	qmp_panicked(&mon->qmp, "pause");
+	if (!m->run.panicked) /* else it was told before */
+		qmp_panicked(&mon->qmp, "pause");
 	if (mon->state == MONITOR_PAUSED)
 		mon->state = MONITOR_PANICKED;
 	else

@@ -65,7 +65,7 @@ int monitor_start(struct machine *m) MUST_CHECK;
 void monitor_press_button(struct machine *m);
 
 /**
- * monitor_panicked() - The guest says that it panicked, and goes on for now: tell
+ * monitor_panicked() - The guest says that it panicked, and goes on for now: tell what comes of it
  * @m: Running
  *
  * Context: main thread.
