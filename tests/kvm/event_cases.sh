@@ -89,3 +89,20 @@ device_event_cases() {
 	start_heard hostile --memory 64 --cpus 2 --append 'kind=rng rounds=1' --disk "$work/attacked"
 	heard 'a broken ring' 'X_VMM_DEVICE_NEEDS_RESET device="rng"' 'SHUTDOWN guest=true reason="guest-shutdown"'
 }
+
+# The numbers of a guest that works with its disk, and what else a VM tells of itself.
+report_cases() {
+	local words
+	truncate -s 0 "$work/load"
+	new_disk load
+	words=(--kernel "$guests/blk" --append do=load --disk "$work/load,cache=unsafe" --cpus 2 --name web
+		--grace 0)
+	"$vmm" --control "$work/qmp" "${words[@]}" --dry-run >"$work/dry"
+	start_with_output '^loads' "${words[@]}"
+	problem=
+	timeout 60 python3 "$(dirname "$0")/reports.py" "$work/qmp" "$work/dry" "$work/load" >"$work/ctl" 2>&1 ||
+		problem="status $?: $(cat "$work/ctl")"
+	verdict 'reports, of disks, processors, jail and configuration' "$problem"
+	ctl_says 'reports, quit' 0 '' quit
+	wait "$controlled"
+}
