@@ -8,12 +8,13 @@
 #include "vmm/qmp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #define CLIENTS 4
 
 /* What the upper bits of a turn's first byte choose; other values: the client speaks. */
-enum { TURN_RECONNECT = 28, TURN_STOPPED, TURN_RESUMED, TURN_ENDED };
+enum { TURN_DESCRIPTOR = 26, TURN_RESET, TURN_RECONNECT, TURN_STOPPED, TURN_RESUMED, TURN_ENDED };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,6 +22,8 @@ struct world {
 	struct config cfg;
 	struct qmp qmp;
 	enum qmp_status status;
+	int spare_fd; /* what clients hand over is a copy of it */
+	int lowest_fd; /* number of the first of them */
 	struct qmp_session session[CLIENTS];
 };
 
@@ -144,6 +147,14 @@ static size_t take_turn(struct world *w, const uint8_t *data, size_t size)
 	size_t len;
 
 	switch (data[0] >> 3) {
+	case TURN_DESCRIPTOR:
+		if (data[0] & 4)
+			qmp_session_drop_fds(s);
+		qmp_session_add_fd(s, dup(w->spare_fd));
+		return 1;
+	case TURN_RESET:
+		qmp_reset(&w->qmp, true, "guest-reset");
+		return 1;
 	case TURN_RECONNECT:
 		qmp_session_fini(s);
 		qmp_session_init(s, &w->qmp);
@@ -170,6 +181,14 @@ static size_t take_turn(struct world *w, const uint8_t *data, size_t size)
 	}
 }
 
+static int lowest_free(const struct world *w)
+{
+	int fd = dup(w->spare_fd);
+
+	close(fd);
+	return fd;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct qmp_vm_ops ops = {
@@ -189,9 +208,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	struct world w = {
 		.cfg = { .cpus = 2, .n_disks = 1, .disk = { { .path = "a" } }, .n_nets = 1 },
-		.status = QMP_RUNNING
+		.status = QMP_RUNNING,
+		.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC),
 	};
 
+	w.lowest_fd = lowest_free(&w);
 	qmp_init(&w.qmp, &w.cfg, &ops, &w);
 	w.qmp.changed = changed;
 	for (unsigned i = 0; i < CLIENTS; i++)
@@ -206,5 +227,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		qmp_session_fini(&w.session[i]);
 	}
 	qmp_fini(&w.qmp);
+	if (lowest_free(&w) != w.lowest_fd)
+		abort(); /* somebody has kept a copy */
+	close(w.spare_fd);
 	return 0;
 }
