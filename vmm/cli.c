@@ -45,12 +45,19 @@ static bool is_option(const char *word)
 	return word[0] == '-' && word[1] && !word[2] && options_find_letter(word[1]);
 }
 
-/* The value that stands in the next word. */
+/* What an option means whose value, in brackets in the table, is left out. */
+#define WITHOUT_VALUE "host"
+
+/* The value that stands in the next word. One that may be left out begins with no dash. */
 static int next_value(struct walk *w, const struct opt *o, const struct spelling *s,
                       const char **ret, struct err *e)
 {
 	const char *word = w->argv[w->next];
 
+	if (o->arg[0] == '[' && (!word || word[0] == '-')) {
+		*ret = WITHOUT_VALUE;
+		return 0;
+	}
 	if (!word)
 		return err_set(e, EINVAL, "option '%.*s' needs a value: %s", s->len, s->text,
 		               o->arg);

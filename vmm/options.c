@@ -56,13 +56,14 @@ const struct opt options[] = {
 	  .type = OPT_PATH,
 	  .group = GROUP_BOOT,
 	  .field = AT(kernel),
-	  .arg = "FILE|host",
-	  .help = "Linux kernel, bzImage or vmlinux; required",
+	  .arg = "[FILE|host]",
+	  .help = "Linux kernel, bzImage or vmlinux; required; without FILE that of this host",
 	  .more = MORE(
 	          "A bzImage is entered in 64-bit mode, a vmlinux by its PVH note or its 64-bit "
-	          "entry point. Distribution kernels work as they are. 'host' is the one that this "
-	          "host runs, /usr/lib/modules/VERSION/vmlinuz or /boot/vmlinuz-VERSION; a file of "
-	          "that name is './host'.") },
+	          "entry point. Distribution kernels work as they are. 'host', or no value at all, "
+	          "is the one that this host runs, /usr/lib/modules/VERSION/vmlinuz or "
+	          "/boot/vmlinuz-VERSION; a file of that name is './host', and one whose name "
+	          "begins with a dash stands after '='.") },
 	{ .name = "initrd",
 	  .alias = "initramfs",
 	  .letter = 'i',

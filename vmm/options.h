@@ -65,7 +65,8 @@ struct opt {
 		};
 		const char *const *words; /* of OPT_WORD; ends with NULL */
 	};
-	const char *arg; /* what the value is called; NULL: takes none */
+	const char *arg; /* what the value is called, in brackets if it may be left out; NULL:
+	                    takes none */
 	const char *help; /* for --help: one or two lines */
 	const char *more; /* for the man page, after @help: whole sentences; NULL in vmm itself */
 };

@@ -61,8 +61,9 @@ static const struct {
 	{ { "-k", "a", "-r", "/,ro", "--no-default-cmdline" },
 	  EINVAL,
 	  "as shared or read-only root needs the generated words" },
-	{ { "-k", "-m", "1" }, EINVAL, "option '-k' needs a value: FILE|host ('-m'" },
-	{ { "-k", "--" }, EINVAL, "option '-k' needs a value" },
+	{ { "-m", "-k", "a" }, EINVAL, "option '-m' needs a value: SIZE ('-k'" },
+	{ { "-i", "--" }, EINVAL, "option '-i' needs a value" },
+	{ { "-k", "-frob" }, EINVAL, "unknown option '-frob'" },
 	{ { "-k", "a", "--cmdline" }, EINVAL, "option '--cmdline' needs a value" },
 	{ { "--kernel=" }, EINVAL, "option '--kernel': the file name is empty" },
 	{ { "-k", "a", "-k", "b" }, EINVAL, "option '-k' is given twice" },
@@ -330,6 +331,23 @@ START_TEST(parse_value_like_an_option_is_taken_after_equals)
 }
 END_TEST
 
+/* Words behind a kernel without a value: an option in each spelling, the command, nothing. */
+static const char *const behind_kernel[][4] = {
+	{ "-k" },
+	{ "--kernel" },
+	{ "--kernel", "--rootfs", "r,ro" },
+	{ "-k", "-rr,ro" },
+	{ "-k", "-r", "r,ro" },
+	{ "--kernel", "--", "sh" },
+};
+
+START_TEST(parse_kernel_without_a_value_is_the_host_s)
+{
+	ck_assert_int_eq(parse(behind_kernel[_i]), 0);
+	ck_assert_str_eq(cfg.kernel, "host");
+}
+END_TEST
+
 START_TEST(parse_no_words_at_all_is_refused)
 {
 	char *argv[] = { NULL };
@@ -497,6 +515,8 @@ static void add_line_tests(TCase *t)
 	tcase_add_test(t, parse_escape_none_is_no_key);
 	tcase_add_test(t, parse_escape_in_either_case_is_the_control_key);
 	tcase_add_test(t, parse_value_like_an_option_is_taken_after_equals);
+	tcase_add_loop_test(t, parse_kernel_without_a_value_is_the_host_s, 0,
+	                    ARRAY_SIZE(behind_kernel));
 	tcase_add_test(t, parse_no_words_at_all_is_refused);
 	tcase_add_test(t, parse_wrong_line_still_knows_the_result);
 	tcase_add_test(t, parse_command_takes_all_words_that_follow);

@@ -55,7 +55,7 @@ static void rows_collect(void)
 		const struct opt *o = &options[i];
 		bool prints = o->type == OPT_HELP || o->type == OPT_VERSION;
 
-		rows_add(&valued, o, o->arg);
+		rows_add(&valued, o, o->arg && o->arg[0] != '[');
 		rows_add(&bare, o, !o->arg);
 		rows_add(&once, o, !o->repeat && !prints);
 		rows_add(&repeated, o, o->repeat);
