@@ -184,6 +184,17 @@ static void put_terminal(void)
 	puts(".Sh SIGNALS");
 	put_rows(help_signals, "");
 	puts(".Pp\n"
+	     "A command gets each of them and SIGWINCH instead, as often as they come, as if it "
+	     "ran\n"
+	     "here: what a terminal may send goes to all of its job, SIGUSR1 and SIGUSR2 to the "
+	     "command\n"
+	     "alone.\n"
+	     "Only SIGTERM has a time limit: the second one ends the virtual machine, and so does\n"
+	     ".Fl \\-grace\n"
+	     "after the first.\n"
+	     "SIGINT ends it at the third time without any output of the command in between.\n"
+	     "Before the command has begun, any of them ends the virtual machine.\n"
+	     ".Pp\n"
 	     "A signal that ended the virtual machine is raised again at the end, so that the "
 	     "parent\n"
 	     "process sees it.");

@@ -108,6 +108,7 @@ static void count(struct command *c, enum command_port port, size_t n)
 {
 	witness_other(container_of(c, struct machine, command), NULL, n);
 	c->passed[port] += n;
+	c->unheard = 0;
 	check_over(c);
 }
 

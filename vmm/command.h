@@ -43,6 +43,8 @@ struct command {
 	struct loop *loop;
 	enum command_state state;
 	bool terminal, over;
+	bool bare; /* the guest's kernel was given no modules; set by payload_load() */
+	unsigned unheard; /* SIGINTs since the command has written anything */
 	struct command_window window;
 	struct protocol_report report; /* the one that comes, and then the last */
 	size_t heard; /* bytes of it */

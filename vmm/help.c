@@ -33,9 +33,11 @@ const struct help_row help_keys[] = {
 };
 
 const struct help_row help_signals[] = {
-	{ "SIGTERM", "press the power button; end the VM at the second or after --grace" },
+	{ "SIGTERM", "press the power button; end at the second, or after --grace" },
 	{ "SIGINT", "the same; on a terminal Ctrl-c belongs to the guest" },
 	{ "SIGHUP", "the same" },
+	{ "SIGQUIT", "end the VM at once" },
+	{ "SIGUSR1", "the same; SIGUSR2 too" },
 	{ NULL, NULL },
 };
 
@@ -144,6 +146,8 @@ int help_write(FILE *out)
 	      "\nKeys on a terminal, with the default --escape:\n",
 	      out);
 	put_rows(out, help_keys, "Ctrl-a ");
+	fputs("\nSignals; a command gets them instead:\n", out);
+	put_rows(out, help_signals, "");
 	fputs("\nExit status:\n", out);
 	put_rows(out, help_statuses, "");
 	fputs("\nExamples:\n  vmm -k vmlinuz -i initrd.img -r debian.img -m 512M -c 2 -a quiet\n"

@@ -497,7 +497,8 @@ const struct opt options[] = {
 	  .max = DAY,
 	  .arg = "SEC",
 	  .help = "time between the power button and the end; 0: no button, end at once",
-	  .more = MORE("The power button is pressed when a signal asks the VM to end.") },
+	  .more = MORE("The power button is pressed when a signal asks the VM to end. A command "
+	               "gets SIGTERM instead, and 0 ends the VM at that.") },
 	{ .name = "on-reboot",
 	  .type = OPT_WORD,
 	  .group = GROUP_RUN,

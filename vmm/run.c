@@ -11,6 +11,8 @@
 /* How long a guest that has reported a panic may go on printing before it resets itself. */
 #define PANIC_LAST_WORDS_MS 10000
 
+#define SIGINTS_UNHEARD 2
+
 /* The VM ends: first the guest stops. The loop goes on, since a vCPU may be waiting for it. */
 static void on_ending(void *arg)
 {
@@ -70,26 +72,47 @@ static void end_by_signal(struct machine *m, int signo)
 }
 
 /*
+ * A command gets each signal, as if it ran here; before it runs, there is nobody to ask. Only
+ * SIGTERM is a wish that the VM sees to: the second ends it, or the time of grace. So does the
+ * third SIGINT without a byte of output in between, as whoever presses Ctrl-C again and again at a
+ * guest that hangs wants to get out.
+ */
+static void on_command_signal(struct machine *m, int signo)
+{
+	struct run *run = &m->run;
+	bool enough = (signo == SIGTERM && (run->asked_by != 0 || m->cfg->grace_ms == 0)) ||
+	              (signo == SIGINT && ++m->command.unheard > SIGINTS_UNHEARD);
+
+	if (enough || !command_signal(&m->command, signo)) {
+		end_by_signal(m, signo);
+	} else if (signo == SIGTERM) {
+		run->asked_by = signo;
+		timer_arm_ms(&run->grace, m->cfg->grace_ms);
+	}
+}
+
+/* Those that ask a VM to end; by the others it ends at once, as any process. */
+static bool presses_button(int signo)
+{
+	return signo == SIGTERM || signo == SIGINT || signo == SIGHUP;
+}
+
+/*
  * Somebody wants the VM to end. First ask the guest, by its power button; a guest that does not
- * listen (no driver yet, or hung) is ended by the second signal or after the time of grace. A
- * command gets the signal itself, as if it ran here; before it runs, there is nobody to ask.
+ * listen (no driver yet, or hung) is ended by the second signal or after the time of grace.
  */
 static void on_end_signal(struct machine *m, int signo)
 {
 	struct run *run = &m->run;
+	bool deaf = m->monitor.state == MONITOR_PANICKED; /* it hears neither signal nor button */
 
 	if (run->ending_began) {
 		/* The guest has ended, and its output waits for a reader who does not read. */
 		consoles_abandon(&m->consoles);
-	} else if (run->asked_by != 0 || m->cfg->grace_ms == 0 ||
-	           m->monitor.state == MONITOR_PANICKED) { /* it would not hear the button */
+	} else if (m->cfg->n_command > 0 && !deaf) {
+		on_command_signal(m, signo);
+	} else if (deaf || run->asked_by != 0 || m->cfg->grace_ms == 0 || !presses_button(signo)) {
 		end_by_signal(m, signo);
-	} else if (m->cfg->n_command > 0) {
-		run->asked_by = signo;
-		if (command_signal(&m->command, signo))
-			timer_arm_ms(&run->grace, m->cfg->grace_ms);
-		else
-			end_by_signal(m, signo);
 	} else {
 		run->asked_by = signo;
 		log_info("%s: power button pressed; a second signal ends the VM", strsignal(signo));
@@ -114,6 +137,8 @@ static void on_signal(void *arg, int signo)
 	case SIGWINCH:
 		slots_window_changed(m);
 		command_resized(&m->command);
+		if (signo == SIGWINCH && !m->command.terminal)
+			(void)command_signal(&m->command, signo);
 		return;
 	default:
 		on_end_signal(m, signo);

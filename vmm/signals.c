@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <sys/signalfd.h>
 
-static const int taken[] = { SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH };
+static const int taken[] = { SIGTERM, SIGINT,  SIGHUP,  SIGQUIT, SIGUSR1,
+	                     SIGUSR2, SIGTSTP, SIGCONT, SIGWINCH };
 static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU };
 _Static_assert(ARRAY_SIZE(ignored) == SIGNALS_IGNORED, "struct signals remembers each");
 
@@ -101,7 +102,9 @@ void signals_die(struct signals *s, int signo)
 	const struct sigaction by_default = { .sa_handler = SIG_DFL };
 
 	signals_restore(s);
-	(void)sigaction(signo, &by_default, NULL);
+	/* What was not taken was ignored, by us or before us. */
+	if (sigismember(&s->taken, signo) != 1)
+		(void)sigaction(signo, &by_default, NULL);
 	let_through(signo, SIG_UNBLOCK);
 	log_debug("signal %d did not end the process", signo);
 }

@@ -9,8 +9,9 @@
 /*
  * Signals arrive as events of the main loop, never as handlers.
  *
- * Taken over: SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT and SIGWINCH, except those that were
- * ignored when we began (nohup; a script's background job). Ignored: SIGPIPE and SIGXFSZ, which
+ * Taken over: SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT and SIGWINCH,
+ * except those that were ignored when we began (nohup; a script's background job), so that what is
+ * taken has its default. Ignored: SIGPIPE and SIGXFSZ, which
  * show as errors of the write; SIGTTIN and SIGTTOU, so that a background job is not stopped. A
  * fault of our own is not caught: the caretaker puts the terminal back.
  */
@@ -72,7 +73,7 @@ void signals_suspend(struct signals *s);
 /**
  * signals_die() - End the process by a signal's default action, so that the shell sees 128 + n
  * @s:     Initialised
- * @signo: What ended the VM: SIGTERM, SIGINT, SIGHUP, SIGPIPE
+ * @signo: What ended the VM: one that was taken, SIGINT or SIGPIPE
  *
  * Context: the last thing in main(). Returns only if the signal's default is not to end a process.
  */

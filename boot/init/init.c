@@ -212,9 +212,17 @@ static void begin(struct init *i)
 	relay_init(&i->relay[0], i->in, i->child.in, true);
 	relay_init(&i->relay[1], i->child.out, i->out, false);
 	if (i->child.err >= 0)
-		relay_init(&i->relay[2], i->child.err, i->err, false);
+		relay_init(&i->relay[2], i->child.err, i->err, true);
 	started.value = (int)(sys_now_us() - i->began_us);
 	report(i, &started);
+}
+
+/* To the command alone, or, as a terminal would, to its whole job. */
+static void pass_signal(const struct init *i, int signo)
+{
+	bool alone = signo == SIGUSR1 || signo == SIGUSR2;
+
+	sys_kill(alone ? i->child.pid : -i->child.pid, signo);
 }
 
 /* What vmm wants. A port that gives something else is not ours to understand. */

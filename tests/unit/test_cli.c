@@ -333,12 +333,8 @@ END_TEST
 
 /* Words behind a kernel without a value: an option in each spelling, the command, nothing. */
 static const char *const behind_kernel[][4] = {
-	{ "-k" },
-	{ "--kernel" },
-	{ "--kernel", "--rootfs", "r,ro" },
-	{ "-k", "-rr,ro" },
-	{ "-k", "-r", "r,ro" },
-	{ "--kernel", "--", "sh" },
+	{ "-k" },           { "--kernel" },         { "--kernel", "--rootfs", "r,ro" },
+	{ "-k", "-rr,ro" }, { "-k", "-r", "r,ro" }, { "--kernel", "--", "sh" },
 };
 
 START_TEST(parse_kernel_without_a_value_is_the_host_s)
