@@ -303,6 +303,10 @@ void command_judge(const struct command *c, struct stop *stop, struct err *e)
 {
 	if (!c->port)
 		return;
+	if (c->state == COMMAND_WAITED_FOR && c->bare &&
+	    (stop->reason == STOP_PANIC || stop->reason == STOP_TIMEOUT))
+		log_error("the command was not started, and the guest's kernel was given no "
+		          "modules: '--modules DIR' names where they are");
 	if (c->over && stop->reason == STOP_EXIT) {
 		judge_report(c, stop, e);
 	} else if (c->state == COMMAND_WAITED_FOR &&

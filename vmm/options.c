@@ -321,7 +321,9 @@ const struct opt options[] = {
 	  .more = MORE(
 	          "This is the default when standard input and output are a terminal: keys, Ctrl-C "
 	          "among them, go to the guest, and its terminal follows the size of ours. The "
-	          "command's standard error is on it, too.") },
+	          "command's standard error is on it, too. The end of an input that is no terminal "
+	          "is "
+	          "typed there, as Ctrl-D.") },
 	{ .name = "no-terminal",
 	  .letter = 'T',
 	  .type = OPT_FLAG,

@@ -159,9 +159,9 @@ static int add_modules(const struct machine *m, struct cpio *c, struct err *e)
  * shared or read-only, and to load the modules of a root that comes without an initial RAM disk of
  * its own. Returns whether it is.
  */
-static int add_first_process(const struct machine *m, struct cpio *c, struct err *e)
+static int add_first_process(struct machine *m, struct cpio *c, struct err *e)
 {
-	const struct command *command = &m->command;
+	struct command *command = &m->command;
 	const struct config *cfg = m->cfg;
 	bool root = cfg->has_root || cfg->root_dir.path;
 	bool needed = cfg->n_command > 0 || cfg->root_dir.share || cfg->root_dir.readonly;
@@ -173,6 +173,7 @@ static int add_first_process(const struct machine *m, struct cpio *c, struct err
 	if (r < 0)
 		return r;
 	n = add_modules(m, c, e);
+	command->bare = n == 0;
 	if (n < 0 || (n == 0 && !needed))
 		return n;
 	r = cpio_end(c, e);

@@ -210,7 +210,9 @@ static void begin(struct init *i)
 		fail(i, i->trouble.what ? i->trouble.what : "start",
 		     i->trouble.which ? i->trouble.which : "for the command", r);
 	relay_init(&i->relay[0], i->in, i->child.in, true);
-	relay_init(&i->relay[1], i->child.out, i->out, false);
+	i->relay[0].typed = i->manifest.terminal;
+	/* vmm hears of a port that is closed, and tells the stream's reader. */
+	relay_init(&i->relay[1], i->child.out, i->out, true);
 	if (i->child.err >= 0)
 		relay_init(&i->relay[2], i->child.err, i->err, true);
 	started.value = (int)(sys_now_us() - i->began_us);
@@ -234,7 +236,7 @@ static void obey(struct init *i)
 		const unsigned short size[4] = { o.value[1], o.value[0], 0, 0 };
 
 		if (o.kind == PROTOCOL_SIGNAL)
-			sys_kill(-i->child.pid, o.value[0]);
+			pass_signal(i, o.value[0]);
 		else if (o.kind == PROTOCOL_WINDOW && i->manifest.terminal)
 			sys_ioctl(i->child.out, TIOCSWINSZ, size);
 	}

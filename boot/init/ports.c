@@ -32,7 +32,7 @@ static bool has_name(const char *port, const char *name)
 	return n > 0 && (size_t)n == strlen(name) + 1 && strncmp(text, name, strlen(name)) == 0;
 }
 
-/* Find a port among those that are there. Returns 0, or -ENODEV. */
+/* Find a port among those that are there. Returns 0, -ENODEV, or -ENOENT: there is no driver. */
 static int find(const char *name, char *ret, size_t room)
 {
 	_Alignas(8) char list[2048];
@@ -40,7 +40,7 @@ static int find(const char *name, char *ret, size_t room)
 	long n;
 
 	if (fd < 0)
-		return -ENODEV;
+		return fd;
 	while (r < 0 && (n = sys_call3(SYS_getdents64, fd, (long)list, sizeof(list))) > 0)
 		for (long at = 0; r < 0 && at < n;) {
 			const char *entry = list + at + ENTRY_NAME;
@@ -59,9 +59,11 @@ static int find(const char *name, char *ret, size_t room)
 int ports_open(const char *name, int flags)
 {
 	char path[64];
+	int r = -ENODEV;
 
-	for (unsigned ms = 0; ms < WAIT_MS; ms++) {
-		if (find(name, path, sizeof(path)) == 0)
+	for (unsigned ms = 0; ms < WAIT_MS && r == -ENODEV; ms++) {
+		r = find(name, path, sizeof(path));
+		if (r == 0)
 			return sys_open(path, flags | O_NONBLOCK);
 		sys_sleep_ms(1);
 	}

@@ -14,7 +14,7 @@
  * Waits for it: the driver learns of its ports in its own time. Neither udev nor /dev/virtio-ports
  * is needed.
  * Return: Descriptor, or -errno.
- * Errors: -ENODEV it did not appear.
+ * Errors: -ENODEV it did not appear, or the kernel has no driver.
  */
 int ports_open(const char *name, int flags) MUST_CHECK;
 

@@ -5,13 +5,15 @@
 
 #include <errno.h>
 
-#define TURN 16 /* buffers, so that no stream holds up another */
+#define TURN        16 /* buffers, so that no stream holds up another */
+#define END_OF_FILE '\x04' /* Ctrl-D, which a new terminal takes for it */
 
 void relay_init(struct relay *r, int from, int to, bool last)
 {
 	r->from = from;
 	r->to = to;
 	r->last = last;
+	r->typed = false;
 	r->at = r->len = 0;
 	r->moved = 0;
 }
@@ -25,6 +27,17 @@ static void end(struct relay *r)
 		sys_close(r->to);
 	r->from = -1;
 	r->at = r->len = 0;
+}
+
+/* As script(1) does it. Behind half a line the first key only hands that over. */
+static void type_end(struct relay *r)
+{
+	bool half = r->len > 0 && r->buf[r->len - 1] != '\n';
+
+	r->typed = false;
+	r->buf[0] = r->buf[1] = END_OF_FILE;
+	r->at = 0;
+	r->len = half ? 2 : 1;
 }
 
 struct pollfd relay_wait(const struct relay *r)
@@ -53,6 +66,10 @@ static bool step(struct relay *r)
 		if (n > 0) {
 			r->at = 0;
 			r->len = (uint32_t)n;
+			return true;
+		}
+		if (n == 0 && r->typed) {
+			type_end(r);
 			return true;
 		}
 	}

@@ -18,6 +18,7 @@
 struct relay {
 	int from, to; /* from -1: ended, nothing more to read */
 	bool last; /* close @to with @from: its reader has to know */
+	bool typed; /* @to is a terminal, which has no end: it is typed there */
 	uint32_t at, len; /* of @buf: what waits to be written */
 	uint64_t moved; /* bytes written */
 	char buf[RELAY_BUFFER];

@@ -273,6 +273,23 @@ START_TEST(reader_that_has_gone_is_told_to_the_guest_and_not_waited_for)
 }
 END_TEST
 
+START_TEST(output_that_the_guest_closes_ends_for_its_reader_behind_the_last_byte)
+{
+	char text[8];
+
+	report(PROTOCOL_STARTED, 0, 0, 0);
+	offer(COMMAND_STDOUT, "abc", 3);
+	chardev_guest_open(&m.command.port[COMMAND_STDOUT], false);
+	chardev_guest_open(&m.command.port[COMMAND_STDERR], false);
+	ck_assert_int_eq(read(out[0], text, sizeof(text)), 3);
+	ck_assert_int_eq(read(out[0], text, sizeof(text)), 0);
+	ck_assert_int_ge(fcntl(STDERR_FILENO, F_GETFD), 0); /* for what we have to say */
+	report(PROTOCOL_EXITED, 3, 3, 0);
+	run();
+	ck_assert_uint_eq(overs, 1);
+}
+END_TEST
+
 START_TEST(signal_is_passed_on_while_the_command_runs)
 {
 	const struct protocol_order want = { PROTOCOL_SIGNAL, { SIGTERM, 0 } };
@@ -307,6 +324,33 @@ START_TEST(end_before_the_command_is_a_failure)
 {
 	ck_assert_int_eq(judged(early[_i].reason).reason, early[_i].judged);
 	ck_assert_str_eq(err.msg, early[_i].message);
+}
+END_TEST
+
+/* Whether the kernel was given modules, how the VM ended, and whether they are spoken of. */
+static const struct {
+	bool bare;
+	enum stop_reason reason;
+	bool named;
+} endings[] = {
+	{ true, STOP_PANIC, true },
+	{ true, STOP_TIMEOUT, true },
+	{ true, STOP_SIGNAL, false },
+	{ false, STOP_PANIC, false },
+};
+
+START_TEST(end_before_the_command_names_the_modules_that_were_not_there)
+{
+	int said[2], saved = dup(STDERR_FILENO);
+	char text[256] = "";
+
+	ck_assert_int_eq(pipe2(said, O_CLOEXEC | O_NONBLOCK), 0);
+	ck_assert_int_eq(dup2(said[1], STDERR_FILENO), STDERR_FILENO);
+	m.command.bare = endings[_i].bare;
+	ck_assert_int_eq(judged(endings[_i].reason).reason, endings[_i].reason);
+	ck_assert_int_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+	(void)!read(said[0], text, sizeof(text) - 1);
+	ck_assert(!!strstr(text, "'--modules DIR'") == endings[_i].named);
 }
 END_TEST
 
@@ -415,8 +459,11 @@ static Suite *command_suite(void)
 	tcase_add_test(t, report_that_nobody_knows_changes_nothing);
 	tcase_add_test(t, report_after_the_end_is_not_heard);
 	tcase_add_test(t, reader_that_has_gone_is_told_to_the_guest_and_not_waited_for);
+	tcase_add_test(t, output_that_the_guest_closes_ends_for_its_reader_behind_the_last_byte);
 	tcase_add_test(t, signal_is_passed_on_while_the_command_runs);
 	tcase_add_loop_test(t, end_before_the_command_is_a_failure, 0, ARRAY_SIZE(early));
+	tcase_add_loop_test(t, end_before_the_command_names_the_modules_that_were_not_there, 0,
+	                    ARRAY_SIZE(endings));
 	tcase_add_test(t, end_while_the_command_runs_is_the_guest_s_own);
 	tcase_add_test(t, times_count_from_the_start_of_the_process);
 	suite_add_tcase(s, t);

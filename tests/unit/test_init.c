@@ -362,6 +362,30 @@ START_TEST(relay_move_passes_the_end_on_behind_the_last_byte)
 }
 END_TEST
 
+/* What is written, and the keys behind it that end the input of a terminal. */
+static const struct {
+	const char *text, *keys;
+} typed_ends[] = {
+	{ "", "\x04" },
+	{ "line\n", "\x04" },
+	{ "half", "\x04\x04" }, /* the first only hands that over */
+};
+
+START_TEST(relay_move_types_the_end_of_a_terminal_s_input)
+{
+	size_t text = strlen(typed_ends[_i].text), keys = strlen(typed_ends[_i].keys);
+
+	relay.typed = true;
+	ck_assert_int_eq(write(from[1], typed_ends[_i].text, text), text);
+	close(from[1]);
+	relay_move(&relay, POLLIN | POLLHUP);
+	ck_assert_int_eq(read(to[0], out, sizeof(out)), text + keys);
+	ck_assert_mem_eq(out, typed_ends[_i].text, text);
+	ck_assert_mem_eq(out + text, typed_ends[_i].keys, keys);
+	ck_assert_int_eq(relay_wait(&relay).fd, -1);
+}
+END_TEST
+
 START_TEST(relay_move_ends_when_the_reader_has_gone)
 {
 	close(to[0]);
@@ -485,6 +509,28 @@ START_TEST(child_start_on_a_terminal_has_its_size)
 }
 END_TEST
 
+START_TEST(child_start_on_a_terminal_reads_the_end_that_is_typed)
+{
+	setup();
+	file_begin(PROTOCOL_MAGIC, PROTOCOL_TERMINAL);
+	file_add(PROTOCOL_ARG, "sh");
+	file_add(PROTOCOL_ARG, "-c");
+	file_add(PROTOCOL_ARG, "stty -echo; echo ready; cat; echo over");
+	ck_assert_int_eq(parse(), 0);
+	ck_assert_int_eq(child_start(&child, &m, &trouble), 0);
+	ck_assert_int_eq(poll(&(struct pollfd){ .fd = child.out, .events = POLLIN }, 1, -1), 1);
+	ck_assert_int_eq(pipe2(from, O_NONBLOCK), 0);
+	relay_init(&relay, from[0], child.in, true);
+	relay.typed = true;
+	ck_assert_int_eq(write(from[1], "half", 4), 4);
+	close(from[1]);
+	relay_move(&relay, POLLIN | POLLHUP);
+	read_all(child.out);
+	ck_assert_str_eq(out, "ready\r\nhalfover\r\n");
+	status();
+}
+END_TEST
+
 /* What cannot be executed, and the errno. */
 static const struct {
 	const char *file;
@@ -560,6 +606,8 @@ static Suite *init_suite(void)
 	tcase_add_test(t, relay_move_carries_bytes_and_counts_them);
 	tcase_add_test(t, relay_move_waits_for_a_slow_reader);
 	tcase_add_test(t, relay_move_passes_the_end_on_behind_the_last_byte);
+	tcase_add_loop_test(t, relay_move_types_the_end_of_a_terminal_s_input, 0,
+	                    ARRAY_SIZE(typed_ends));
 	tcase_add_test(t, relay_move_ends_when_the_reader_has_gone);
 	tcase_add_test(t, relay_move_ends_when_a_port_has_hung_up);
 	tcase_add_test(t, relay_finish_moves_what_is_there_and_returns);
@@ -571,6 +619,7 @@ static Suite *init_suite(void)
 	tcase_add_test(t, child_start_gives_nothing_but_what_was_asked_for);
 	tcase_add_test(t, child_start_makes_the_leader_of_a_session);
 	tcase_add_test(t, child_start_on_a_terminal_has_its_size);
+	tcase_add_test(t, child_start_on_a_terminal_reads_the_end_that_is_typed);
 	tcase_add_loop_test(t, child_start_of_what_cannot_run_says_why, 0, ARRAY_SIZE(unfit));
 	tcase_add_test(t, child_start_in_a_folder_that_is_not_there_names_it);
 	tcase_add_test(t, child_start_as_a_user_that_is_not_there_names_it);
