@@ -3,12 +3,15 @@
 
 usage: archive.py PROGRAM NAME: prints a C header with the array NAME_archive, a cpio archive (newc) with
 the one file vmm/init in it, compressed by gzip, which every kernel with initial RAM disks can unpack unless
-it was told not to. The folder vmm is in an archive before it.
+it was told not to. The folder vmm is in an archive before it. A program over 64 KiB is an error.
 """
 
 import gzip
 import pathlib
 import sys
+
+
+PROGRAM_MAX = 64 * 1024  # bytes: every start unpacks it, and vmm carries it
 
 
 def entry(path, mode, data):
@@ -21,7 +24,10 @@ def entry(path, mode, data):
 
 def main():
     program, name = sys.argv[1:]
-    archive = entry("vmm/init", 0o100755, pathlib.Path(program).read_bytes()) + entry("TRAILER!!!", 0, b"")
+    code = pathlib.Path(program).read_bytes()
+    if len(code) > PROGRAM_MAX:
+        sys.exit(f"{program}: {len(code)} bytes, {PROGRAM_MAX} at most")
+    archive = entry("vmm/init", 0o100755, code) + entry("TRAILER!!!", 0, b"")
     packed = gzip.compress(archive, 9, mtime=0)
     print(f"static const unsigned char {name}_archive[] = {{")
     for at in range(0, len(packed), 16):
