@@ -212,6 +212,17 @@ START_TEST(socket_is_packed_as_one)
 }
 END_TEST
 
+/* Only root makes nodes, but everybody may look at those of this host. */
+START_TEST(node_keeps_its_numbers)
+{
+	ck_assert_msg(pack_dir(&c, "/dev", false, &sum, &e) == 0, "%s", e.msg);
+	ck_assert_int_eq(cpio_end(&c, &e), 0);
+	ck_assert_str_eq(
+	        archive_read_by("cpio --quiet -itvn | tr -s ' ' | grep -c '^c.* 1, 7 .* full$'"),
+	        "1\n");
+}
+END_TEST
+
 START_TEST(extended_attributes_are_lost_with_a_warning_that_counts)
 {
 	const char *said;
@@ -403,6 +414,7 @@ int main(void)
 	tcase_add_test(t, time_before_1970_is_1970);
 	tcase_add_test(t, owner_root_makes_all_of_it_roots);
 	tcase_add_test(t, socket_is_packed_as_one);
+	tcase_add_test(t, node_keeps_its_numbers);
 	tcase_add_test(t, extended_attributes_are_lost_with_a_warning_that_counts);
 	tcase_add_test(t, ordinary_directory_warns_of_nothing);
 	tcase_add_test(t, unreadable_file_is_named_with_a_remedy);
