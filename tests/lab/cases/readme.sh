@@ -202,6 +202,8 @@ case_readme_in_a_shell() {
 	as_shown 'vmm -k host -r /,share'
 	expect_text '^Setting up vmm-new'
 	[[ ! -e /opt/vmm-new ]] || fail "this host was changed"
+	as_shown 'vmm --kernel --rootfs rootdir'
+	expect_output 42
 	as_shown 'vmm -k host -r rootdir,owner=root'
 	expect_line "own init, $(uname -r)"
 
