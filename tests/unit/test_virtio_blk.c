@@ -105,17 +105,6 @@ START_TEST(write_reaches_the_image)
 }
 END_TEST
 
-START_TEST(write_without_flush_feature_is_written_through)
-{
-	struct blk_ask rq = blk_rig_ask(&rig, VIRTIO_BLK_T_OUT, 5, SECTOR, false);
-
-	rig.dev->acked = 0;
-	blk_rig_serve(&rig);
-	ck_assert_uint_eq(*rq.status, VIRTIO_BLK_S_OK);
-	blk_rig_expect_image(&rig, 5, UNTOUCHED);
-}
-END_TEST
-
 START_TEST(flush_after_write_succeeds)
 {
 	struct blk_ask out = blk_rig_ask(&rig, VIRTIO_BLK_T_OUT, 9, SECTOR, false);
@@ -485,7 +474,6 @@ int main(void)
 	tcase_add_test(t, read_gives_the_sectors);
 	tcase_add_test(t, read_into_252_segments_fills_them);
 	tcase_add_test(t, write_reaches_the_image);
-	tcase_add_test(t, write_without_flush_feature_is_written_through);
 	tcase_add_test(t, flush_after_write_succeeds);
 	tcase_add_test(t, id_without_serial_is_the_label);
 	add_layouts(s);

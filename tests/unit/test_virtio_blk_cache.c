@@ -2,12 +2,14 @@
 /* What the guest says of ranges and of the cache: DISCARD, WRITE_ZEROES, CONFIG_WCE, cache=unsafe.
  */
 #include "tests/unit/blk_rig.h"
+#include "tests/unit/refuse.h"
 #include "tests/unit/run.h"
 
 #include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #define WCE_AT offsetof(struct virtio_blk_config, wce)
 
@@ -118,17 +120,67 @@ START_TEST(reset_turns_the_cache_on)
 }
 END_TEST
 
-/* A turn ends when the storage had to be waited for: what a write through the cache looks like. */
-START_TEST(write_with_the_cache_off_waits_for_the_storage)
+#define CACHE_BITS (FLUSH_BIT | 1ULL << VIRTIO_BLK_F_CONFIG_WCE)
+
+/* Row: what the driver accepted and what it said of the cache; whether a write may stay in there.
+ */
+static const struct {
+	uint64_t acked;
+	uint8_t wce;
+	bool unsafe, kept_back;
+} caches[] = {
+	{ CACHE_BITS, 1, false, true }, /* it will flush */
+	{ CACHE_BITS, 0, false, false }, /* it has turned the cache off */
+	{ FLUSH_BIT, 0, false, true }, /* that is not for it to say */
+	{ 0, 1, false, false }, /* it knows of no cache */
+	{ 0, 1, true, true }, /* the user gave safety up */
+};
+
+/* A host that refuses to make a write safe tells those that ask for it. */
+START_TEST(write_is_as_safe_as_the_driver_believes)
 {
-	rig.dev->acked = FLUSH_BIT | 1 << VIRTIO_BLK_F_CONFIG_WCE;
-	ck_assert(virtio_dev_config_write(rig.dev, WCE_AT, 1, 0));
-	blk_rig_ask(&rig, VIRTIO_BLK_T_OUT, 1, SECTOR, false);
-	blk_rig_ask(&rig, VIRTIO_BLK_T_OUT, 2, SECTOR, false);
-	virtio_dev_kick(rig.dev, 0);
-	ck_assert_uint_eq(rig.ring->used->idx, 1);
+	struct blk_ask rq;
+
+	reopen(&(struct config_disk){ .unsafe = caches[_i].unsafe });
+	rig.dev->acked = caches[_i].acked;
+	ck_assert(virtio_dev_config_write(rig.dev, WCE_AT, 1, caches[_i].wce));
+	rq = blk_rig_ask(&rig, VIRTIO_BLK_T_OUT, 1, SECTOR, false);
+	refuse_bits(__NR_pwritev2, 5, RWF_DSYNC);
 	blk_rig_serve(&rig);
-	ck_assert_uint_eq(rig.ring->used->idx, 2);
+	ck_assert_uint_eq(*rq.status, caches[_i].kept_back ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
+}
+END_TEST
+
+/* Where a write may not stay in the cache, neither may a hole. */
+START_TEST(range_is_as_safe_as_the_driver_believes)
+{
+	struct blk_ask rq;
+
+	reopen(&(struct config_disk){ .unsafe = caches[_i].unsafe });
+	rig.dev->acked = caches[_i].acked;
+	ck_assert(virtio_dev_config_write(rig.dev, WCE_AT, 1, caches[_i].wce));
+	rq = ask_range(VIRTIO_BLK_T_DISCARD, (struct virtio_blk_discard_write_zeroes){ 0, 8, 0 });
+	refuse(__NR_fdatasync);
+	blk_rig_serve(&rig);
+	ck_assert_uint_eq(*rq.status, caches[_i].kept_back ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
+}
+END_TEST
+
+/* The driver takes what it wrote before for safe as well; there is nobody to tell but the operator.
+ */
+START_TEST(turning_the_cache_off_flushes_it)
+{
+	char line[128] = "";
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	refuse(__NR_fdatasync);
+	ck_assert(virtio_dev_config_write(rig.dev, WCE_AT, 1, 0));
+	close(ends[1]);
+	close(STDERR_FILENO);
+	ck_assert_int_gt(read(ends[0], line, sizeof(line) - 1), 0);
+	ck_assert_ptr_nonnull(strstr(line, "blk3: flush of"));
 }
 END_TEST
 
@@ -159,7 +211,9 @@ int main(void)
 	tcase_add_loop_test(t, range_of_a_readonly_disk_is_unsupported, 0, ARRAY_SIZE(range_types));
 	tcase_add_test(t, config_takes_the_cache_mode_and_nothing_else);
 	tcase_add_test(t, reset_turns_the_cache_on);
-	tcase_add_test(t, write_with_the_cache_off_waits_for_the_storage);
+	tcase_add_loop_test(t, write_is_as_safe_as_the_driver_believes, 0, ARRAY_SIZE(caches));
+	tcase_add_loop_test(t, range_is_as_safe_as_the_driver_believes, 0, ARRAY_SIZE(caches));
+	tcase_add_test(t, turning_the_cache_off_flushes_it);
 	tcase_add_test(t, flush_under_cache_unsafe_does_nothing);
 	suite_add_tcase(s, t);
 	return run_suite(s);

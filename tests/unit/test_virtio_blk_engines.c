@@ -4,16 +4,11 @@
  * (where the host has it) and without, on the image itself and on an overlay.
  */
 #include "tests/unit/blk_rig.h"
+#include "tests/unit/refuse.h"
 #include "tests/unit/run.h"
 
-#include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <linux/virtio_blk.h>
-#include <stddef.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #define BATCHES   60
@@ -247,21 +242,6 @@ START_TEST(free_with_requests_in_flight_waits_for_them)
 	blk_rig_stop(&rig);
 }
 END_TEST
-
-/* Refuse a system call to this process, as a host's policy does. */
-static void refuse(unsigned number)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog filter = { .len = ARRAY_SIZE(code), .filter = code };
-
-	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
-}
 
 START_TEST(new_without_io_uring_serves_all_the_same)
 {
