@@ -210,37 +210,86 @@ case_overlays_share_a_base() {
 	[[ $(sha256sum <"$disk") == "$before" ]] || fail "the base of an overlay was changed"
 }
 
-lab_case sigkill_under_load_leaves_a_file_system limit=180
-case_sigkill_under_load_leaves_a_file_system() {
-	root_copy
-	start_stock --rootfs "$disk" --append "$(run_word '
-		i=0
-		echo kept >/first; sync; echo LOADED
-		while :; do i=$((i + 1)); dd if=/dev/zero of=/f$((i % 7)) bs=64k count=16 conv=fsync 2>/dev/null; done')"
-	await LOADED 60
+# kill_under_load: file systems on the image and past the page cache, both under load when vmm is killed. What was
+# synced before is there, and their journals do the rest.
+kill_under_load() {
+	local name image
+	small_fs ext4 80M
+	truncate -s 32M "$work/raw" "$work/ext4/direct"
+	mkfs.ext4 -q -F "$work/raw"
+	mkfs.ext4 -q -F "$work/ext4/direct"
+	# shellcheck disable=SC2016  # for the shell of the guest
+	start_fio '
+		for name in RAW DIRECT; do
+			eval disk=\$$name
+			mkdir /run/$name
+			mount -t ext4 $disk /run/$name
+			dd if=/dev/urandom of=/run/$name/kept bs=64k count=16 2>/dev/null
+			sync
+			echo "$name $(sha256sum </run/$name/kept)"
+			/mnt/run-fio --name=load --directory=/run/$name --ioengine=libaio --direct=1 --iodepth=16 \
+				--rw=randwrite --bsrange=4k-64k --size=16M --fsync=16 --verify=crc32c --verify_fatal=1 \
+				--verify_backlog=32 --time_based --runtime=1000 >/run/$name.log 2>&1 || cat /run/$name.log &
+		done
+		# Each time that its file has been written, fio begins anew.
+		for name in RAW DIRECT; do
+			eval disk=\$$name
+			until read -r _ _ _ _ writes _ </sys/block/${disk#/dev/}/stat && [ $writes -gt 1000 ]; do sleep 0.2; done
+		done
+		echo "both are under load"
+		wait' --log-level info --disk "$work/raw,serial=RAW" --disk "$work/ext4/direct,direct,serial=DIRECT"
+	await "both are under load" 100
 	sleep 3
-	kill -KILL "$vmm_pid"
+	kill -KILL "$vmm_pid" || fail "the load has ended"
 	vmm_wait
-	e2fsck -fy "$disk" >"$work/fsck" || [[ $? == 1 ]] || fail "the file system cannot be mended: $(cat "$work/fsck")"
-	e2fsck -fn "$disk" || fail "the file system is not clean after its journal"
-	[[ $(debugfs -R 'cat /first' "$disk" 2>/dev/null) == kept ]] || fail "a synced file is gone"
+	for name in RAW DIRECT; do
+		image=$work/raw
+		[[ $name == RAW ]] || image=$work/ext4/direct
+		e2fsck -fy "$image" >"$work/fsck" 2>&1 || [[ $? == 1 ]] ||
+			fail "the file system of $name cannot be mended: $(cat "$work/fsck")"
+		e2fsck -fn "$image" || fail "the file system of $name is not clean after its journal"
+		expect_line "$name $(debugfs -R 'cat /kept' "$image" 2>/dev/null | sha256sum)"
+	done
 }
 
-# What the guest trims is given back to the host.
+lab_case sigkill_under_load_by_io_uring limit=240
+case_sigkill_under_load_by_io_uring() {
+	kill_under_load
+	! grep -q 'no io_uring' "$work/err" || fail "io_uring was not used"
+}
+
+lab_case sigkill_under_load_without_io_uring limit=240
+case_sigkill_under_load_without_io_uring() {
+	without_io_uring
+	kill_under_load
+	grep -q 'no io_uring' "$work/err" || fail "nothing was said of io_uring"
+}
+
+# A file system that the guest makes, with the tools of Debian; what it trims is given back to the host.
 lab_case fstrim_shrinks_the_image
 case_fstrim_shrinks_the_image() {
 	local full trimmed
-	root_copy
-	boot_stock --rootfs "$disk" --append "$(run_word '
-		dd if=/dev/urandom of=/big bs=1M count=64 2>/dev/null && sync && echo FULL')"
-	expect_line FULL
-	full=$(du -k "$disk" | cut -f1)
-	boot_stock --rootfs "$disk" --append "$(run_word 'rm /big; sync; fstrim / && echo TRIMMED')"
+	truncate -s 128M "$work/b"
+	start_stock --disk "$LAB_DEBIAN,ro" --disk "$work/b" --append "$(run_word '
+		mount -t ext4 -o ro /dev/vda /mnt
+		mount -t devtmpfs dev /mnt/dev
+		chroot /mnt mkfs.ext4 -q /dev/vdb && mount -t ext4 /dev/vdb /run || exit
+		dd if=/dev/urandom of=/run/big bs=1M count=64 2>/dev/null
+		sync
+		echo FULL
+		read -r _ </dev/console
+		rm /run/big
+		sync
+		fstrim /run && umount /run && echo TRIMMED')" --serial unix="$work/tty" --console-log "$work/out"
+	await FULL 100
+	full=$(du -k "$work/b" | cut -f1)
+	echo | socat -t 1 - "UNIX-CONNECT:$work/tty" >/dev/null
+	vmm_wait
 	expect_end 0 exit
 	expect_line TRIMMED
-	trimmed=$(du -k "$disk" | cut -f1)
+	trimmed=$(du -k "$work/b" | cut -f1)
 	((full - trimmed > 60000)) || fail "the image had $full KiB and has $trimmed after fstrim"
-	e2fsck -fn "$disk" || fail "fstrim has hurt the file system"
+	e2fsck -fn "$work/b" || fail "the file system is not clean"
 }
 
 lab_case blkdiscard_empties_the_disk
@@ -254,4 +303,94 @@ case_blkdiscard_empties_the_disk() {
 	expect_line "write back"
 	[[ $(du -k "$work/b" | cut -f1) -le 4200 ]] || fail "the image still takes $(du -k "$work/b" | cut -f1) KiB"
 	[[ $(stat -c %s "$work/b") == 8388608 ]] || fail "the image changed its size"
+}
+
+# loop_device FILE [OPTION...]: set `loop` to a block device over a file. It is let go of already, and stays while this
+# shell has it open.
+loop_device() {
+	local file=$1 held
+	shift
+	loop=$(losetup --find --show "$@" "$file")
+	exec {held}<"$loop"
+	losetup --detach "$loop"
+}
+
+lab_case block_devices_as_disks
+case_block_devices_as_disks() {
+	local plain large fixed
+	truncate -s 8M "$work/plain" "$work/large"
+	head -c 2097152 < <(yes "what was there before") >"$work/fixed"
+	dd of="$work/plain" bs=1M seek=4 conv=notrunc status=none < <(yes "to be discarded" | head -c 4194304)
+	loop_device "$work/plain"
+	plain=$loop
+	loop_device "$work/large" --sector-size 4096
+	large=$loop
+	loop_device "$work/fixed" --read-only
+	fixed=$loop
+	boot_stock --disk "$plain,serial=PLAIN" --disk "$large,direct,serial=LARGE" --disk "$fixed,ro" --append "$(run_word '
+		for d in a b; do
+			cd /sys/block/vd$d
+			echo "$(cat serial) $(cat size) $(cat queue/logical_block_size) $(cat queue/physical_block_size)"
+			yes "written to $(cat serial)" | head -c 1048576 >/run/$d
+			dd if=/run/$d of=/dev/vd$d bs=64k seek=16 conv=fsync 2>/dev/null
+			dd if=/dev/vd$d bs=64k skip=16 count=16 iflag=direct 2>/dev/null | cmp - /run/$d && echo "$(cat serial) read"
+		done
+		blkdiscard -o 4194304 -l 2097152 /dev/vda && dd if=/dev/vda bs=1M skip=4 count=4 2>/dev/null | tr -d "\0" | wc -c
+		echo "FIXED $(cat /sys/block/vdc/ro) $(sha256sum </dev/vdc)"')"
+	expect_end 0 exit
+	expect_silence
+	expect_line "PLAIN 16384 512 512"
+	expect_line "LARGE 16384 4096 4096"
+	expect_line "PLAIN read"
+	expect_line "LARGE read"
+	expect_line 2097152
+	expect_line "FIXED 1 $(sha256sum <"$work/fixed")"
+	# By the files below, of which the devices have kept nothing back.
+	cmp <(yes "written to PLAIN" | head -c 1048576) <(dd if="$work/plain" bs=64k skip=16 count=16 status=none) ||
+		fail "the device does not hold what the guest wrote"
+	cmp <(yes "written to LARGE" | head -c 1048576) <(dd if="$work/large" bs=64k skip=16 count=16 status=none) ||
+		fail "the device of 4 KiB blocks does not hold what the guest wrote"
+	[[ $(dd if="$work/plain" bs=1M skip=4 count=2 status=none | tr -d '\0' | wc -c) == 0 ]] ||
+		fail "the host still has what was discarded"
+}
+
+lab_case unfit_block_devices_are_refused
+case_unfit_block_devices_are_refused() {
+	truncate -s 16M "$work/fs" "$work/fixed"
+	mkfs.ext4 -q -F "$work/fs"
+	mkdir "$work/mnt"
+	loop_device "$work/fs"
+	mount "$loop" "$work/mnt"
+	refused_disk "$loop" "'$loop' is in use: mounted, part of a volume, or another VM's"
+	umount "$work/mnt"
+	loop_device "$work/fixed" --read-only
+	refused_disk "$loop" "add ',ro' to only read"
+	[[ $(<"$work/err") == *"'$loop'"* ]] || fail "the device is not named"
+	boot_stock --disk "$work/fixed,ro" --disk "$loop,cow" --append "$(run_word '
+		echo words | dd of=/dev/vdb conv=fsync 2>/dev/null; head -c 5 /dev/vdb')"
+	expect_end 0 exit
+	expect_line words
+}
+
+# The device becomes larger on the host, and only then in the guest.
+lab_case block_device_grows
+case_block_device_grows() {
+	local answer
+	truncate -s 8M "$work/b"
+	loop_device "$work/b"
+	start_stock --control "$work/qmp" --disk "$loop" --append "$(run_word '
+		echo READY
+		until [ "$(cat /sys/block/vda/size)" = 32768 ]; do sleep 0.2; done
+		echo words | dd of=/dev/vda bs=1M seek=15 conv=fsync 2>/dev/null && echo GROWN')"
+	await READY 100
+	answer=$(qmp '{"execute":"block_resize","arguments":{"device":"vd0","size":16777216}}')
+	expect_answer "device '$loop' has only 8388608 bytes"
+	truncate -s 16M "$work/b"
+	losetup --set-capacity "$loop"
+	answer=$(qmp '{"execute":"block_resize","arguments":{"device":"vd0","size":16777216}}')
+	expect_answer '"return": \{\}'
+	vmm_wait
+	expect_end 0 exit
+	expect_line GROWN
+	[[ $(dd if="$work/b" bs=1M skip=15 status=none | head -c 5) == words ]] || fail "the end was not written"
 }
