@@ -5,9 +5,12 @@
 
 /*
  * Attacks every queue of the devices of one kind=K, in rounds=N; vhost=1: it is the kernel that
- * serves them. After each attack another device must work, and the device itself after a reset.
- * Between rounds it waits for a byte on the serial port, so that somebody can look at the process.
- * Needs a second processor.
+ * serves them; without=BITS: of the features that are not accepted. After each attack another
+ * device must work, and the device itself after a reset. Between rounds it waits for a byte on the
+ * serial port, so that somebody can look at the process. Needs a second processor.
+ *
+ * list=1: shows, instead, of which attacks it is known whether a line is written: NUMBER LINES
+ * NAME. role=R attack=NUMBER: only that one, and nothing beside.
  */
 
 #define PATIENCE 400000 /* looks, some microseconds each: only a failure takes so long */
@@ -93,7 +96,7 @@ void bring_up(void (*place)(struct place *p))
 	let_go();
 	memset(&queue, 0, sizeof(queue));
 	memset(&helper_queue, 0, sizeof(helper_queue));
-	device_negotiate(&device, role->features);
+	device_negotiate(&device, role->features & ~arg_num("without", 0));
 	if (place)
 		place(&at);
 	set_queue(role->target, &at);
@@ -207,25 +210,67 @@ static void publish(void)
 		__atomic_store_n(&queue.avail.idx, 1, __ATOMIC_RELEASE);
 }
 
+static bool is_for_role(const struct attack *a)
+{
+	return !a->role || is_word(a->role, role->name);
+}
+
+/* Returns whether it was tried: an indirect one needs the feature. */
+static bool try_attack(const struct attack *a)
+{
+	bring_up(a->place);
+	if (a->indirect && !(device.features >> VIRTIO_RING_F_INDIRECT_DESC & 1))
+		return false;
+	role->build();
+	if (a->spoil)
+		a->spoil();
+	publish();
+	offer();
+	await_outcome(a);
+	return true;
+}
+
 static void run_attacks(const struct attack *list, unsigned n)
 {
 	for (const struct attack *a = list; a < list + n; a++) {
-		if (a->role && !is_word(a->role, role->name))
+		if (!is_for_role(a))
 			continue;
 		say(a->name, "");
-		bring_up(a->place);
-		if (!a->indirect || device.features >> VIRTIO_RING_F_INDIRECT_DESC & 1) {
-			role->build();
-			if (a->spoil)
-				a->spoil();
-			publish();
-			offer();
-			await_outcome(a);
+		if (try_attack(a))
 			others_must_work();
-		}
 		must_work();
 		put(": fine\n");
 	}
+}
+
+/* The @n-th attack of all, whatever it is for; NULL past the last. */
+static const struct attack *nth_attack(unsigned n)
+{
+	if (n < n_ring_attacks)
+		return &ring_attacks[n];
+	n -= n_ring_attacks;
+	return n < n_kind_attacks ? &kind_attacks[n] : NULL;
+}
+
+static void show_attacks(void)
+{
+	const struct attack *a;
+
+	/* The same code speaks of a ring, whatever the device: the first stands for all. */
+	for (unsigned n = role == roles ? 0 : n_ring_attacks; (a = nth_attack(n)); n++) {
+		if (!is_for_role(a) || a->said == ANYHOW)
+			continue;
+		put_dec(n);
+		put(a->said == LINE ? " 1 " : " 0 ");
+		say(a->name, "\n");
+	}
+}
+
+static void run_alone(const struct attack *a)
+{
+	CHECK(a && is_for_role(a));
+	CHECK(try_attack(a));
+	let_go(); /* and with it its thread has said what it has to say */
 }
 
 static void run_pokes(void)
@@ -265,26 +310,44 @@ static void wait_for_byte(void)
 	(void)inb(PORT_COM1);
 }
 
-int main(void)
+static void run_everything(void)
+{
+	run_attacks(ring_attacks, n_ring_attacks);
+	run_attacks(kind_attacks, n_kind_attacks);
+	run_pokes();
+	let_go();
+}
+
+/* Returns for how many queues there was something to do. */
+static unsigned run_kind(void)
 {
 	unsigned done = 0;
 
+	for (role = roles; role < roles + n_roles; role++) {
+		if (!arg_is("kind", role->kind) && !arg_is("role", role->name))
+			continue;
+		CHECK(device_find(&device, role->id, 0));
+		if (arg("list"))
+			show_attacks();
+		else if (arg("attack"))
+			run_alone(nth_attack((unsigned)arg_num("attack", 0)));
+		else
+			run_everything();
+		done++;
+	}
+	return done;
+}
+
+int main(void)
+{
 	find_end_of_ram();
+	if (arg("list") || arg("attack"))
+		return run_kind() == 0;
 	start_second_processor();
 	for (unsigned round = 0; round < arg_num("rounds", 1); round++) {
-		for (role = roles; role < roles + n_roles; role++) {
-			if (!arg_is("kind", role->kind))
-				continue;
-			CHECK(device_find(&device, role->id, 0));
-			run_attacks(ring_attacks, n_ring_attacks);
-			run_attacks(kind_attacks, n_kind_attacks);
-			run_pokes();
-			let_go();
-			done++;
-		}
+		CHECK(run_kind() > 0);
 		put("round over\n");
 		wait_for_byte();
 	}
-	CHECK(done > 0);
 	return 0;
 }

@@ -33,10 +33,18 @@ enum expected {
 	ANY, /* or no answer */
 };
 
+/* Whether the operator hears of it, if it is the first: the lines of a device are limited. */
+enum said {
+	ANYHOW, /* a line, or none */
+	SILENCE,
+	LINE,
+};
+
 /* What is done to a request that is in order, before the device sees it. */
 struct attack {
 	const char *name;
 	enum expected expected;
+	enum said said;
 	void (*spoil)(void);
 	const char *role; /* NULL: for every role */
 	void (*place)(struct place *p); /* instead of @spoil: where the queue is said to be */

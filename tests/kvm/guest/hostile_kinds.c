@@ -11,8 +11,8 @@
 
 #define SECTOR    512
 #define NOT_DONE  0xff /* status byte before the device wrote it */
-#define DATA_AT   1024 /* in @buffer, of a disk's request */
-#define STATUS_AT 4095
+#define STATUS_AT 1023 /* in @buffer, of a request that has one */
+#define DATA_AT   4096 /* of a disk's request */
 #define CID       5 /* as on the command line */
 #define FRAME     60
 
@@ -31,9 +31,16 @@ static void build_blk_as(uint32_t type, uint64_t sector, uint64_t at, uint32_t l
 	describe(2, (uintptr_t)buffer + STATUS_AT, 1, DESC_WRITE, 0);
 }
 
+/* Bytes that the disk wants requests to be multiples of. */
+static uint32_t block(void)
+{
+	return device_read(&device,
+	                   VIRTIO_MMIO_CONFIG + offsetof(struct virtio_blk_config, blk_size));
+}
+
 static void build_blk(void)
 {
-	build_blk_as(VIRTIO_BLK_T_IN, 0, (uintptr_t)buffer + DATA_AT, SECTOR);
+	build_blk_as(VIRTIO_BLK_T_IN, 0, (uintptr_t)buffer + DATA_AT, block());
 }
 
 static uint64_t capacity(void)
@@ -60,6 +67,28 @@ static void blk_header_writable(void)
 static void blk_one_descriptor(void)
 {
 	queue.desc[0].flags = 0;
+}
+
+/* A read of nothing. */
+static void blk_two_descriptors(void)
+{
+	queue.desc[0].next = 2;
+}
+
+static void blk_data_outside(void)
+{
+	queue.desc[1].addr = GAP;
+}
+
+static void blk_data_past_end(void)
+{
+	queue.desc[1].addr = ram_end - SECTOR;
+	queue.desc[1].len = SECTOR + 1;
+}
+
+static void blk_status_outside(void)
+{
+	queue.desc[2].addr = ram_end;
 }
 
 static void blk_header_short(void)
@@ -110,7 +139,7 @@ static void blk_unknown_type(void)
 
 static void blk_last_of_disk_and_ram(void)
 {
-	build_blk_as(VIRTIO_BLK_T_IN, capacity() - 1, ram_end - SECTOR, SECTOR);
+	build_blk_as(VIRTIO_BLK_T_IN, capacity() - block() / SECTOR, ram_end - block(), block());
 }
 
 static void blk_discard_of_everything(void)
@@ -290,6 +319,13 @@ static void say_ready(void)
 	help(&control, sizeof(control));
 }
 
+/* The named port, whose queues are looked at once the driver has opened it. */
+static void open_port(void)
+{
+	tell(1, VIRTIO_CONSOLE_PORT_OPEN, 1);
+	help(&control, sizeof(control));
+}
+
 static void control_no_port(void)
 {
 	tell(~0U, VIRTIO_CONSOLE_PORT_OPEN, 1);
@@ -451,84 +487,98 @@ const struct role roles[] = {
 	  say_ready },
 	{ "console-tells", "console", VIRTIO_ID_CONSOLE, 3, -1, TRANSPORT | MULTIPORT,
 	  build_control, NULL },
+	{ "port-in", "console", VIRTIO_ID_CONSOLE, 4, 3, TRANSPORT | MULTIPORT, build_write,
+	  open_port },
+	{ "port-out", "console", VIRTIO_ID_CONSOLE, 5, 3, TRANSPORT | MULTIPORT, build_text,
+	  open_port },
 	{ "rng", "rng", VIRTIO_ID_RNG, 0, -1, ~0ULL, build_write, NULL },
 	{ "vsock-rx", "vsock", VIRTIO_ID_VSOCK, 0, 1, ~0ULL, build_write, ask_for_answer },
 	{ "vsock-tx", "vsock", VIRTIO_ID_VSOCK, 1, -1, ~0ULL, build_packet, NULL },
 };
 const unsigned n_roles = sizeof(roles) / sizeof(roles[0]);
 
-#define ON(role_, name_, expected_, spoil_, ...)                                                   \
+#define ON(role_, name_, expected_, said_, spoil_, ...)                                            \
 	{                                                                                          \
-		.name = (name_), .expected = (expected_), .spoil = (spoil_), .role = (role_),      \
-		__VA_ARGS__                                                                        \
+		.name = (name_), .expected = (expected_), .said = (said_), .spoil = (spoil_),      \
+		.role = (role_), __VA_ARGS__                                                       \
 	}
 
 const struct attack kind_attacks[] = {
-	ON("blk", "header to write", EITHER, blk_header_writable),
-	ON("blk", "one descriptor", EITHER, blk_one_descriptor),
-	ON("blk", "short header", EITHER, blk_header_short),
-	ON("blk", "status to read", EITHER, blk_status_read_only),
-	ON("blk", "status of no bytes", EITHER, blk_status_of_no_bytes),
-	ON("blk", "odd length", ANSWERED, blk_odd_length, .check = is_refused),
-	ON("blk", "sector behind the end", ANSWERED, blk_behind_end, .check = is_refused),
-	ON("blk", "sectors across the end", ANSWERED, blk_across_end, .check = is_refused),
-	ON("blk", "sector that wraps", ANSWERED, blk_sector_wraps, .check = is_refused),
-	ON("blk", "sector 2^64 - 1", ANSWERED, blk_sector_max, .check = is_refused),
-	ON("blk", "unknown type", ANSWERED, blk_unknown_type, .check = is_refused),
-	ON("blk", "last sector to the last of RAM", ANSWERED, blk_last_of_disk_and_ram,
+	ON("blk", "header to write", EITHER, LINE, blk_header_writable),
+	ON("blk", "one descriptor", EITHER, LINE, blk_one_descriptor),
+	ON("blk", "two descriptors", ANSWERED, SILENCE, blk_two_descriptors, .check = is_fine),
+	ON("blk", "data outside RAM", BREAKS, LINE, blk_data_outside),
+	ON("blk", "data past the end of RAM", BREAKS, LINE, blk_data_past_end),
+	ON("blk", "status outside RAM", BREAKS, LINE, blk_status_outside),
+	ON("blk", "short header", EITHER, LINE, blk_header_short),
+	ON("blk", "status to read", EITHER, LINE, blk_status_read_only),
+	ON("blk", "status of no bytes", EITHER, LINE, blk_status_of_no_bytes),
+	ON("blk", "odd length", ANSWERED, LINE, blk_odd_length, .check = is_refused),
+	ON("blk", "sector behind the end", ANSWERED, LINE, blk_behind_end, .check = is_refused),
+	ON("blk", "sectors across the end", ANSWERED, LINE, blk_across_end, .check = is_refused),
+	ON("blk", "sector that wraps", ANSWERED, LINE, blk_sector_wraps, .check = is_refused),
+	ON("blk", "sector 2^64 - 1", ANSWERED, LINE, blk_sector_max, .check = is_refused),
+	ON("blk", "unknown type", ANSWERED, SILENCE, blk_unknown_type, .check = is_refused),
+	ON("blk", "last sector to the last of RAM", ANSWERED, SILENCE, blk_last_of_disk_and_ram,
 	   .check = is_fine),
-	ON("blk", "discard of everything", ANSWERED, blk_discard_of_everything,
+	ON("blk", "discard of everything", ANSWERED, LINE, blk_discard_of_everything,
 	   .check = is_refused),
-	ON("blk", "zeroes past the end", ANSWERED, blk_zeroes_past_end, .check = is_refused),
-	ON("blk", "half a segment", ANSWERED, blk_half_a_segment, .check = is_refused),
-	ON("blk", "serial number of one byte", ANSWERED, blk_id_of_one_byte),
-	ON("net-rx", "no bytes", ANY, no_bytes),
-	ON("net-rx", "one byte", ANY, one_byte),
-	ON("net-rx", "buffer to read", ANY, read_only),
-	ON("net-rx", "one buffer often", ANSWERED, same_head_often),
-	ON("net-tx", "no bytes", EITHER, no_bytes),
-	ON("net-tx", "one byte", EITHER, one_byte, .not_by_vhost = true),
-	ON("net-tx", "half a header", EITHER, net_half_a_header, .not_by_vhost = true),
-	ON("net-tx", "no frame", EITHER, net_header_only),
-	ON("net-tx", "frame to write", EITHER, writable),
-	ON("net-tx", "frame of 65563 bytes", EITHER, net_too_long),
-	ON("net-tx", "frame of megabytes", EITHER, net_megabytes),
-	ON("net-tx", "mad offsets", EITHER, net_mad_offsets, .not_by_vhost = true),
-	ON("net-tx", "one frame often", ANSWERED, same_head_often),
-	ON("net-ctrl", "unknown command", ANSWERED, ctrl_unknown),
-	ON("net-ctrl", "one byte", EITHER, one_byte),
-	ON("net-ctrl", "no answer wanted", EITHER, ctrl_without_answer),
-	ON("net-ctrl", "65535 pairs", ANSWERED, ctrl_pairs),
-	ON("net-ctrl", "endless table", ANSWERED, ctrl_endless_table),
-	ON("console-in", "no bytes", ANY, no_bytes),
-	ON("console-in", "buffer to read", ANY, read_only),
-	ON("console-in", "one buffer often", ANSWERED, same_head_often),
-	ON("console-out", "no bytes", ANSWERED, no_bytes),
-	ON("console-out", "buffer to write", ANSWERED, writable),
-	ON("console-out", "one buffer often", ANSWERED, same_head_often),
-	ON("console-told", "no room", BREAKS, control_no_room),
-	ON("console-told", "buffer to read", BREAKS, read_only),
-	ON("console-tells", "no such port", ANSWERED, control_no_port),
-	ON("console-tells", "no such event", ANSWERED, control_no_event),
-	ON("console-tells", "event of the device's", ANSWERED, control_not_the_drivers),
-	ON("console-tells", "short message", ANSWERED, control_short),
-	ON("console-tells", "one message often", ANSWERED, same_head_often),
-	ON("rng", "no bytes", ANSWERED, no_bytes),
-	ON("rng", "buffer to read", ANSWERED, read_only),
-	ON("rng", "far too much", ANSWERED, rng_everything, .check = is_capped),
-	ON("rng", "one buffer often", ANSWERED, same_head_often),
-	ON("vsock-rx", "buffer to read", EITHER, read_only),
-	ON("vsock-rx", "no room", EITHER, one_byte),
-	ON("vsock-tx", "short header", EITHER, vsock_short),
-	ON("vsock-tx", "less than is said", EITHER, vsock_less_than_said),
-	ON("vsock-tx", "length of 4 GiB", EITHER, vsock_length_max),
-	ON("vsock-tx", "unknown type", ANSWERED, vsock_unknown_type),
-	ON("vsock-tx", "unknown operation", ANSWERED, vsock_unknown_op),
-	ON("vsock-tx", "data for no stream", ANSWERED, vsock_no_stream),
-	ON("vsock-tx", "credit for no stream", ANSWERED, vsock_credit_of_nobody),
-	ON("vsock-tx", "somebody else's address", ANSWERED, vsock_other_sender),
-	ON("vsock-tx", "another receiver", ANSWERED, vsock_other_receiver),
-	ON("vsock-tx", "700 streams", ANSWERED, vsock_many_requests),
-	ON("vsock-tx", "one packet often", ANSWERED, same_head_often),
+	ON("blk", "zeroes past the end", ANSWERED, LINE, blk_zeroes_past_end, .check = is_refused),
+	ON("blk", "half a segment", ANSWERED, LINE, blk_half_a_segment, .check = is_refused),
+	ON("blk", "serial number of one byte", ANSWERED, SILENCE, blk_id_of_one_byte),
+	ON("net-rx", "no bytes", ANY, ANYHOW, no_bytes),
+	ON("net-rx", "one byte", ANY, ANYHOW, one_byte),
+	ON("net-rx", "buffer to read", ANY, ANYHOW, read_only),
+	ON("net-rx", "one buffer often", ANSWERED, SILENCE, same_head_often),
+	ON("net-tx", "no bytes", EITHER, LINE, no_bytes),
+	ON("net-tx", "one byte", EITHER, LINE, one_byte, .not_by_vhost = true),
+	ON("net-tx", "half a header", EITHER, LINE, net_half_a_header, .not_by_vhost = true),
+	ON("net-tx", "no frame", EITHER, LINE, net_header_only),
+	ON("net-tx", "frame to write", EITHER, LINE, writable),
+	ON("net-tx", "frame of 65563 bytes", EITHER, LINE, net_too_long),
+	ON("net-tx", "frame of megabytes", EITHER, LINE, net_megabytes),
+	ON("net-tx", "mad offsets", EITHER, SILENCE, net_mad_offsets, .not_by_vhost = true),
+	ON("net-tx", "one frame often", ANSWERED, SILENCE, same_head_often),
+	ON("net-ctrl", "unknown command", ANSWERED, SILENCE, ctrl_unknown),
+	ON("net-ctrl", "one byte", EITHER, SILENCE, one_byte),
+	ON("net-ctrl", "no answer wanted", EITHER, LINE, ctrl_without_answer),
+	ON("net-ctrl", "65535 pairs", ANSWERED, SILENCE, ctrl_pairs),
+	ON("net-ctrl", "endless table", ANSWERED, SILENCE, ctrl_endless_table),
+	ON("console-in", "no bytes", ANY, ANYHOW, no_bytes),
+	ON("console-in", "buffer to read", ANY, ANYHOW, read_only),
+	ON("console-in", "one buffer often", ANSWERED, ANYHOW, same_head_often),
+	ON("console-out", "no bytes", ANSWERED, SILENCE, no_bytes),
+	ON("console-out", "buffer to write", ANSWERED, SILENCE, writable),
+	ON("console-out", "one buffer often", ANSWERED, SILENCE, same_head_often),
+	ON("console-told", "no room", BREAKS, LINE, control_no_room),
+	ON("console-told", "buffer to read", BREAKS, LINE, read_only),
+	ON("console-tells", "no such port", ANSWERED, LINE, control_no_port),
+	ON("console-tells", "no such event", ANSWERED, LINE, control_no_event),
+	ON("console-tells", "event of the device's", ANSWERED, LINE, control_not_the_drivers),
+	ON("console-tells", "short message", ANSWERED, LINE, control_short),
+	ON("console-tells", "one message often", ANSWERED, SILENCE, same_head_often),
+	ON("port-in", "no bytes", ANY, ANYHOW, no_bytes),
+	ON("port-in", "buffer to read", ANY, ANYHOW, read_only),
+	ON("port-in", "one buffer often", ANSWERED, ANYHOW, same_head_often),
+	ON("port-out", "no bytes", ANSWERED, SILENCE, no_bytes),
+	ON("port-out", "buffer to write", ANSWERED, SILENCE, writable),
+	ON("port-out", "one buffer often", ANSWERED, SILENCE, same_head_often),
+	ON("rng", "no bytes", ANSWERED, SILENCE, no_bytes),
+	ON("rng", "buffer to read", ANSWERED, SILENCE, read_only),
+	ON("rng", "far too much", ANSWERED, SILENCE, rng_everything, .check = is_capped),
+	ON("rng", "one buffer often", ANSWERED, SILENCE, same_head_often),
+	ON("vsock-rx", "buffer to read", EITHER, LINE, read_only),
+	ON("vsock-rx", "no room", EITHER, LINE, one_byte),
+	ON("vsock-tx", "short header", EITHER, LINE, vsock_short),
+	ON("vsock-tx", "less than is said", EITHER, LINE, vsock_less_than_said),
+	ON("vsock-tx", "length of 4 GiB", EITHER, LINE, vsock_length_max),
+	ON("vsock-tx", "unknown type", ANSWERED, LINE, vsock_unknown_type),
+	ON("vsock-tx", "unknown operation", ANSWERED, SILENCE, vsock_unknown_op),
+	ON("vsock-tx", "data for no stream", ANSWERED, SILENCE, vsock_no_stream),
+	ON("vsock-tx", "credit for no stream", ANSWERED, SILENCE, vsock_credit_of_nobody),
+	ON("vsock-tx", "somebody else's address", ANSWERED, LINE, vsock_other_sender),
+	ON("vsock-tx", "another receiver", ANSWERED, LINE, vsock_other_receiver),
+	ON("vsock-tx", "700 streams", ANSWERED, SILENCE, vsock_many_requests),
+	ON("vsock-tx", "one packet often", ANSWERED, SILENCE, same_head_often),
 };
 const unsigned n_kind_attacks = sizeof(kind_attacks) / sizeof(kind_attacks[0]);

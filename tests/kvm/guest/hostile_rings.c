@@ -71,6 +71,11 @@ static void used_across_end(struct place *p)
 	p->used = ram_end - 4;
 }
 
+static void avail_across_end(struct place *p)
+{
+	p->avail = ram_end - 4;
+}
+
 static void desc_wraps(struct place *p)
 {
 	p->desc = ~0ULL - 15;
@@ -239,22 +244,23 @@ static void overlapping(void)
 
 #define PLACE(name_, place_)                                                                       \
 	{                                                                                          \
-		.name = (name_), .expected = BREAKS, .place = (place_)                             \
+		.name = (name_), .expected = BREAKS, .said = LINE, .place = (place_)               \
 	}
 #define RING(name_, spoil_)                                                                        \
 	{                                                                                          \
-		.name = (name_), .expected = BREAKS, .spoil = (spoil_)                             \
+		.name = (name_), .expected = BREAKS, .said = LINE, .spoil = (spoil_)               \
 	}
 #define TABLE(name_, spoil_)                                                                       \
 	{                                                                                          \
-		.name = (name_), .expected = BREAKS, .spoil = (spoil_), .indirect = true           \
+		.name = (name_), .expected = BREAKS, .said = LINE, .spoil = (spoil_),              \
+		.indirect = true                                                                   \
 	}
 
 /* Linux takes any flag, reads a table in its order, and adds lengths up in 32 bits. */
 #define LAX(name_, spoil_, indirect_)                                                              \
 	{                                                                                          \
-		.name = (name_), .expected = BREAKS, .spoil = (spoil_), .indirect = (indirect_),   \
-		.not_by_vhost = true                                                               \
+		.name = (name_), .expected = BREAKS, .said = LINE, .spoil = (spoil_),              \
+		.indirect = (indirect_), .not_by_vhost = true                                      \
 	}
 
 const struct attack ring_attacks[] = {
@@ -270,6 +276,7 @@ const struct attack ring_attacks[] = {
 	PLACE("avail at the LAPIC", avail_at_lapic),
 	PLACE("descriptors across the end", desc_across_end),
 	PLACE("used across the end", used_across_end),
+	PLACE("avail across the end", avail_across_end),
 	PLACE("descriptors that wrap", desc_wraps),
 	RING("index too far", idx_too_far),
 	RING("index that goes back", idx_back),
