@@ -534,6 +534,11 @@ void virtio_blk_retry(struct virtio_blk *b)
 	virtio_dev_notify(&b->base, 0);
 }
 
+const char *virtio_blk_engine(const struct virtio_blk *b)
+{
+	return b->work.ring.uring ? "io_uring" : "plain";
+}
+
 const struct blk_counters *virtio_blk_counters(const struct virtio_blk *b)
 {
 	return &b->work.count;

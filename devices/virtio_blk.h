@@ -87,6 +87,15 @@ bool virtio_blk_failed(struct virtio_blk *b, struct virtio_blk_failure *ret) MUS
 void virtio_blk_retry(struct virtio_blk *b);
 
 /**
+ * virtio_blk_engine() - What does the disk's requests
+ * @b: Device
+ *
+ * Context: any thread.
+ * Return:  "io_uring", or "plain" for one system call after another.
+ */
+const char *virtio_blk_engine(const struct virtio_blk *b);
+
+/**
  * virtio_blk_counters() - What the disk has done since the start
  * @b: Device; owns the result
  *

@@ -182,7 +182,9 @@ static json_t *show_device(const struct machine *m, unsigned i)
 	r = put(o, "failures", "", counter_get(&d->failures)) |
 	    put(o, "resets", "", counter_get(&d->resets));
 	if (m->slot[i].blk)
-		r |= json_object_set_new(o, "stats",
+		r |= json_object_set_new(o, "engine",
+		                         json_string(virtio_blk_engine(m->slot[i].blk))) |
+		     json_object_set_new(o, "stats",
 		                         show_disk_counters(virtio_blk_counters(m->slot[i].blk)));
 	return whole(o, r);
 }

@@ -247,6 +247,7 @@ START_TEST(new_without_io_uring_serves_all_the_same)
 {
 	refuse(__NR_io_uring_setup);
 	use(&kinds[1]);
+	ck_assert_str_eq(virtio_blk_engine(rig.blk), "plain");
 	for (unsigned i = 0; i < 20; i++)
 		run_batch();
 	check_disk();
