@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,26 +25,36 @@
 #define RAM_BYTES 0x4000
 #define RINGS_AT  0x100000000ULL
 #define SECTORS   16 /* of the image */
-#define TURNS_MAX 256 /* more than any 16 chains of 254 buffers in 16 KiB can need */
+#define TURNS_MAX 1024 /* more than any 16 chains of 254 buffers in 16 KiB can need */
 
-/* First byte of the input. */
+/* First byte of the input; its upper three bits say which disk. */
 enum {
 	USE_READONLY = 1,
 	USE_INDIRECT = 2,
 	USE_EVENT_IDX = 4,
 	USE_FLUSH = 8,
 	USE_QUEUE_1 = 16, /* rather than queue 0 */
-	USE_STUCK = 32,
-	USE_DIRECT = 64,
 };
 
-enum { PLAIN, READONLY, STUCK, DIRECT, N_DISKS };
+enum { PLAIN, STUCK, DIRECT, RING, COW, RING_COW, RING_DIRECT, READONLY, N_DISKS };
+
+static struct loop loop; /* of those with a ring */
 
 /* STUCK: the host refuses each write, and it is held. DIRECT: memory has to be aligned. */
-static const struct config_disk kinds[N_DISKS] = {
-	[READONLY] = { .readonly = true },
-	[STUCK] = { .werror = WERROR_STOP },
-	[DIRECT] = { .direct = true },
+static struct {
+	struct config_disk cfg;
+	struct loop *loop;
+	struct virtio_blk *blk;
+	int fd;
+	char path[32];
+} disks[N_DISKS] = {
+	[STUCK] = { .cfg.werror = WERROR_STOP },
+	[DIRECT] = { .cfg.direct = true },
+	[RING] = { .loop = &loop },
+	[COW] = { .cfg.cow = true },
+	[RING_COW] = { .cfg.cow = true, .loop = &loop },
+	[RING_DIRECT] = { .cfg.direct = true, .loop = &loop },
+	[READONLY] = { .cfg.readonly = true },
 };
 
 struct short_desc {
@@ -70,39 +81,40 @@ struct input {
 	struct short_desc desc[ENTRIES];
 };
 
-static struct virtio_blk *blk[N_DISKS];
-static int image_fd[N_DISKS];
-
-static void open_image(unsigned i)
+static int open_disk(unsigned i)
 {
-	struct config_disk cfg = kinds[i];
-	char path[32];
+	struct config_disk cfg = disks[i].cfg;
 	struct err e;
-	int fd = memfd_create("disk", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	cfg.path = path;
+	cfg.path = disks[i].path;
 	cfg.queues = 2;
-	if (ftruncate(fd, SECTORS * 512) < 0)
-		abort();
-	if (virtio_blk_new(&blk[i], &cfg, i, NULL, &e) < 0) {
-		if (i != DIRECT)
-			abort();
-		/* Before Linux 6.6 memory has no O_DIRECT. */
-		fprintf(stderr, "%s: no direct disk is tried\n", e.msg);
-		blk[i] = blk[PLAIN];
-		fd = image_fd[PLAIN];
-	}
-	image_fd[i] = fd;
+	return virtio_blk_new(&disks[i].blk, &cfg, i, disks[i].loop, &e);
 }
 
-static unsigned kind_of(uint8_t flags)
+static int open_image(unsigned i, int fd)
 {
-	if (flags & USE_READONLY)
-		return READONLY;
-	if (flags & USE_STUCK)
-		return STUCK;
-	return flags & USE_DIRECT ? DIRECT : PLAIN;
+	disks[i].fd = fd;
+	snprintf(disks[i].path, sizeof(disks[i].path), "/proc/self/fd/%d", fd);
+	if (fd < 0 || ftruncate(fd, SECTORS * 512) < 0)
+		abort();
+	return open_disk(i);
+}
+
+static void make_disk(unsigned i)
+{
+	int r = open_image(i, memfd_create("disk", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+
+	/* Before Linux 6.6 memory has no O_DIRECT. */
+	if (r < 0 && disks[i].cfg.direct)
+		r = open_image(i, open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+	if (r < 0 && disks[i].cfg.direct) {
+		fputs("note: no O_DIRECT in memory or /var/tmp: it is not tried\n", stderr);
+		disks[i] = disks[disks[i].loop ? RING : PLAIN];
+	} else if (r < 0) {
+		abort();
+	}
+	if (disks[i].loop && strcmp(virtio_blk_engine(disks[i].blk), "io_uring") != 0)
+		fputs("note: no io_uring: it is not tried\n", stderr);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -112,23 +124,29 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	if (log_open(NULL, LOG_ERROR, NULL) < 0)
+	if (log_open(NULL, LOG_ERROR, NULL) < 0 || loop_init(&loop, NULL) < 0)
 		abort();
 	for (unsigned i = 0; i < N_DISKS; i++)
-		open_image(i);
-	virtio_blk_watch(blk[STUCK], eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-	if (fcntl(image_fd[STUCK], F_ADD_SEALS, F_SEAL_WRITE) < 0)
+		make_disk(i);
+	virtio_blk_watch(disks[STUCK].blk, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+	if (fcntl(disks[STUCK].fd, F_ADD_SEALS, F_SEAL_WRITE) < 0)
 		abort();
 	return 0;
 }
 
-static void blank_image(void)
+/* The disk as it was at first, so that a finding depends on its input alone. */
+static void renew(unsigned i)
 {
 	static const uint8_t blank[SECTORS * 512];
 
-	if (pwrite(image_fd[PLAIN], blank, sizeof(blank), 0) != sizeof(blank) ||
-	    pwrite(image_fd[DIRECT], blank, sizeof(blank), 0) != sizeof(blank))
-		abort();
+	if (disks[i].cfg.cow) {
+		virtio_blk_free(disks[i].blk);
+		if (open_disk(i) < 0)
+			abort();
+	} else if (i != STUCK && i != READONLY) {
+		if (pwrite(disks[i].fd, blank, sizeof(blank), 0) != sizeof(blank))
+			abort();
+	}
 }
 
 static void expand(struct rings *r, const struct input *in)
@@ -180,21 +198,56 @@ static void check_used(const struct rings *r, const struct input *in)
 	}
 }
 
-static void check_image(int fd)
+static void check_image(unsigned i)
 {
+	uint8_t seen[SECTORS * 512];
 	struct stat st;
 
-	assert(fstat(fd, &st) == 0 && st.st_size == SECTORS * 512);
+	assert(fstat(disks[i].fd, &st) == 0 && st.st_size == SECTORS * 512);
+	if (!disks[i].cfg.cow && i != STUCK && i != READONLY)
+		return;
+	assert(pread(disks[i].fd, seen, sizeof(seen), 0) == sizeof(seen));
+	for (size_t n = 0; n < sizeof(seen); n++)
+		assert(seen[n] == 0);
 }
 
-/* Turns of the device's loop until it asks for no more. Returns whether it came to an end. */
-static bool drive(struct virtio_dev *d, uint16_t qi)
+static uint64_t unanswered(const struct virtq *q)
 {
-	uint64_t count;
+	return counter_get(&q->count.taken) - counter_get(&q->count.given);
+}
 
-	for (unsigned turns = 0; turns < TURNS_MAX; turns++) {
-		virtio_dev_kick(d, qi);
+/* One turn of the device. Returns whether it had anything to do; its ring is waited for. */
+static bool turn(struct virtio_dev *d, uint16_t qi, bool waits)
+{
+	struct epoll_event ev;
+	struct loop_source *s;
+	uint64_t count;
+	int n;
+
+	if (!d->loop) {
 		if (read(d->queue[qi].kick.fd, &count, sizeof(count)) != sizeof(count))
+			return false;
+		virtio_dev_kick(d, qi);
+		return true;
+	}
+	n = epoll_wait(loop.epoll_fd, &ev, 1, waits ? -1 : 0);
+	if (n == 1) {
+		s = ev.data.ptr;
+		s->ready(s, ev.events);
+	}
+	return n != 0; /* an io_uring interrupts who waits */
+}
+
+/* Turns of the device until it asks for no more. Returns whether it came to an end. */
+static bool drive(struct virtio_dev *d, uint16_t qi, uint64_t lost)
+{
+	bool waits;
+
+	virtio_dev_kick(d, qi);
+	for (unsigned turns = 0; turns < TURNS_MAX; turns++) {
+		waits = unanswered(&d->queue[qi].ring) != lost &&
+		        !(virtio_dev_status(d) & VIRTIO_CONFIG_S_NEEDS_RESET);
+		if (!turn(d, qi, waits))
 			return true;
 	}
 	return false;
@@ -220,29 +273,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	struct virtio_dev *d;
 	unsigned kind;
+	uint64_t lost;
 	uint16_t qi;
 	bool ended;
 
-	blank_image(); /* so that a finding depends on its input alone */
 	memcpy(&in, data, head);
 	memcpy(ram, data + head, rest);
 	expand(r, &in);
 	setup.indirect = in.flags & USE_INDIRECT;
 	setup.event_idx = in.flags & USE_EVENT_IDX;
-	kind = kind_of(in.flags);
+	kind = in.flags & USE_READONLY ? READONLY : in.flags >> 5;
+	renew(kind);
 	qi = in.flags & USE_QUEUE_1 ? 1 : 0;
-	d = virtio_blk_dev(blk[kind]);
+	d = virtio_blk_dev(disks[kind].blk);
 	d->acked = in.flags & USE_FLUSH ? 1ULL << VIRTIO_BLK_F_FLUSH : 0;
 	d->active = virtq_activate(&d->queue[qi].ring, &mem, &setup) == 0;
 	assert(d->active);
-	ended = drive(d, qi);
-	virtio_blk_retry(blk[kind]);
-	ended = drive(d, qi) && ended;
+	lost = unanswered(&d->queue[qi].ring); /* by resets before */
+	ended = drive(d, qi, lost);
+	virtio_blk_retry(disks[kind].blk);
+	ended = drive(d, qi, lost) && ended;
 	assert(ended || setup.indirect);
 	if (!setup.indirect)
 		check_used(r, &in);
-	check_image(image_fd[kind]);
 	virtio_dev_reset(d);
+	check_image(kind);
 	free(ram);
 	free(r);
 	return 0;
