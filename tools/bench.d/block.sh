@@ -66,15 +66,18 @@ bench_block() {
 
 # --- natively: any KVM will do, with a driver of a few instructions ---
 
-# native_run COMMAND...: sets `took` (ns), `calls` (all system calls), `irqs` (write(2) is how one is raised) and
-# `kicks` (notifications).
+# native_run COMMAND...: sets `took` (ns), `calls` (all system calls), `irqs` (write(2) is how one is raised), `kicks`
+# (notifications, each an exit that the kernel serves), `batches` (of requests) and `exits` (that the process serves).
 native_run() {
 	local begin
 	begin=$(date +%s%N)
-	perf stat -x, -o "$work/perf" -e raw_syscalls:sys_enter,syscalls:sys_enter_write "$@" >"$work/kicks" ||
+	perf stat -x, -o "$work/perf" -e raw_syscalls:sys_enter,syscalls:sys_enter_write "$@" --result "$work/exits" \
+		>"$work/kicks" ||
 		die "cannot count the system calls of $1" 125
 	took=$(($(date +%s%N) - begin))
 	kicks=$(sed -n 's/^kicks \([0-9]*\).*/\1/p' "$work/kicks")
+	batches=$(sed -n 's/.* batches \([0-9]*\).*/\1/p' "$work/kicks")
+	exits=$(sed -n 's/.*"mmio": \([0-9]*\).*/\1/p' "$work/exits")
 	calls=$(awk -F, '$3 == "raw_syscalls:sys_enter" { print $1 }' "$work/perf")
 	irqs=$(awk -F, '$3 == "syscalls:sys_enter_write" { print $1 }' "$work/perf")
 }
@@ -83,15 +86,16 @@ per_request() { awk -v n="$1" -v all="$2" 'BEGIN { printf "%.3f", n / all }'; }
 
 # native_row ENGINE DO DEPTH COMMAND...: the median of 3 runs by time. What a run without requests takes is taken off.
 native_row() {
-	local engine=$1 op=$2 depth=$3 requests=$((20000 + 5000 * $3)) i runs='' none_took none_calls none_irqs
+	local engine=$1 op=$2 depth=$3 requests=$((20000 + 5000 * $3)) i runs='' none_took none_calls none_irqs none_exits
 	shift 3
 	native_run "$@" --append "do=$op depth=$depth requests=0"
-	none_took=$took none_calls=$calls none_irqs=$irqs
+	none_took=$took none_calls=$calls none_irqs=$irqs none_exits=$exits
 	for i in 1 2 3; do
 		native_run "$@" --append "do=$op depth=$depth requests=$requests"
-		runs+="$((took - none_took)) $((calls - none_calls)) $((irqs - none_irqs)) $kicks"$'\n'
+		runs+="$((took - none_took)) $((calls - none_calls)) $((irqs - none_irqs)) $kicks"
+		runs+=" $((kicks + exits - none_exits)) $batches"$'\n'
 	done
-	read -r took calls irqs kicks < <(printf '%s' "$runs" | sort -n | sed -n 2p)
+	read -r took calls irqs kicks exits batches < <(printf '%s' "$runs" | sort -n | sed -n 2p)
 	calls=$(per_request "$calls" "$requests") irqs=$(per_request "$irqs" "$requests")
 	kicks=$(per_request "$kicks" "$requests")
 	printf '  %-24s %9d %9s %9s %9s\n' "$engine, $op, depth $depth" \
@@ -99,6 +103,7 @@ native_row() {
 	if ((depth == 32)); then
 		target "native, $engine, $op: calls, depth 32" "$calls" "$(native_limit "$engine" calls)"
 		target "native, $engine, $op: interrupts" "$irqs" 0.2
+		target "native, $engine, $op: exits a batch" "$(per_request "$exits" "$batches")" 1
 	fi
 }
 
@@ -128,6 +133,7 @@ bench_block_native() {
 		for depth in 1 32; do
 			native_row io_uring "$op" "$depth" "${vm[@]}"
 			native_row plain "$op" "$depth" python3 "$top/tests/without" io_uring "${vm[@]}"
+			native_row cow "$op" "$depth" "$vmm" --kernel "$work/ring" --disk "$work/image,cow"
 		done
 		# A temporary folder may be in memory, which has no O_DIRECT.
 		if dd if="$work/image" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null; then

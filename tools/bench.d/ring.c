@@ -6,8 +6,8 @@
 
 /*
  * A virtio-blk driver that keeps `depth` requests of 4 KiB under way until `requests` are done, and
- * prints how often it notified the device: what `tools/bench block` runs on this host. do=write
- * writes.
+ * prints how often it notified the device, and how many batches of requests it made available: what
+ * `tools/bench block` runs on this host. do=write writes.
  *
  * It works in ring 3, because some KVMs emulate ring 0 instruction by instruction. It polls for
  * answers, but asks for interrupts as Linux does, to have them counted.
@@ -28,7 +28,7 @@ static struct device disk;
 static struct virtio_blk_outhdr header[SLOTS];
 static volatile uint8_t status[SLOTS];
 static uint8_t data[SLOTS][BYTES] __attribute__((aligned(4096)));
-static uint64_t todo, blocks, kicks, seed = 1;
+static uint64_t todo, blocks, kicks, batches, seed = 1;
 static unsigned depth;
 static uint32_t type;
 
@@ -82,6 +82,7 @@ __attribute__((noreturn)) static void drive(void)
 	for (unsigned slot = 0; slot < depth && todo > 0; slot++, todo--)
 		offer(slot);
 	while (disk.used != queue.avail.idx) {
+		batches += queue.avail.idx != was;
 		notify(was);
 		was = queue.avail.idx;
 		while (disk.used == __atomic_load_n(&queue.used.idx, __ATOMIC_ACQUIRE))
@@ -97,6 +98,8 @@ __attribute__((noreturn)) static void finish(void)
 {
 	put("kicks ");
 	put_dec(kicks);
+	put(" batches ");
+	put_dec(batches);
 	put("\n");
 	vm_exit(0);
 }
