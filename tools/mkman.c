@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#define DATE "November 23, 2026" /* of the last change to what only this page says */
+#define DATE "November 27, 2026" /* of the last change to what only this page says */
 
 /* Bytes that roff would take for something else, or print as something else. */
 static const char *escape_of(char c)
@@ -115,6 +115,28 @@ static void put_options(void)
 		for (unsigned i = 0; i < options_n; i++)
 			if (options[i].group == g)
 				put_option(&options[i]);
+		puts(".El");
+	}
+}
+
+static void put_lists(void)
+{
+	const struct optlist_key *key;
+	char form[HELP_FORM_MAX];
+	unsigned n = 0;
+
+	for (const struct help_list *list = help_lists; list->of; list++) {
+		fputs(".Ss Keys of ", stdout);
+		put_text(list->of);
+		puts("\n.Bl -tag -width passt[=PATH] -compact");
+		for (key = optval_keys(list->type, list->part, &n); n > 0; n--, key++) {
+			help_form(key, form);
+			fputs(".It ", stdout);
+			put_text(form);
+			putchar('\n');
+			put_text(key->help); /* may begin with a value, which keeps its case */
+			puts(".");
+		}
 		puts(".El");
 	}
 }
@@ -257,6 +279,7 @@ int main(void)
 	int r = put_head();
 
 	put_options();
+	put_lists();
 	put_terminal();
 	put_files();
 	put_statuses();

@@ -31,16 +31,17 @@ static json_t *nullable(json_t *schema)
 /* One key of a comma list. */
 static json_t *key_schema(const struct optlist_key *key)
 {
-	json_t *one;
+	json_t *schema = key->takes == OPTLIST_BARE    ? TYPE("boolean")
+	                 : key->takes == OPTLIST_VALUE ? TYPE("string", "integer")
+	                                               : TYPE("string", "integer", "boolean");
 
-	if (key->takes == OPTLIST_BARE)
-		return nullable(TYPE("boolean"));
-	one = key->takes == OPTLIST_VALUE ? TYPE("string", "integer")
-	                                  : TYPE("string", "integer", "boolean");
-	if (!key->repeat)
-		return nullable(one);
-	return json_pack("{s:[s,s,s,s], s:o}", "type", "string", "integer", "array", "null",
-	                 "items", one);
+	if (key->repeat)
+		schema = json_pack("{s:[s,s,s], s:o}", "type", "string", "integer", "array",
+		                   "items", schema);
+	nullable(schema);
+	if (key->help)
+		json_object_set_new(schema, "description", json_string(key->help));
+	return schema;
 }
 
 /* What is a comma list on the command line is an object here, or the same text. */

@@ -41,6 +41,18 @@ const struct help_row help_signals[] = {
 	{ NULL, NULL },
 };
 
+const struct help_list help_lists[] = {
+	{ "--disk, and of --rootfs with an image", OPT_DISK, 0 },
+	{ "--rootfs with a directory", OPT_ROOT, 1 },
+	{ "--net", OPT_NET, 0 },
+	{ "--share", OPT_SHARE, 0 },
+	{ "--vhost-user", OPT_VHOST_USER, 0 },
+	{ "--vsock", OPT_VSOCK, 0 },
+	{ "--serial, --console and --port", OPT_WHERE, 0 },
+	{ "--console-log", OPT_CONSOLE_LOG, 0 },
+	{ NULL, OPT_N_TYPES, 0 },
+};
+
 /* Add a phrase to @notes, cut if there were ever too many. */
 static PRINTF_LIKE(2, 3) void note(char notes[HELP_NOTES_MAX], const char *fmt, ...)
 {
@@ -72,6 +84,18 @@ void help_notes(const struct opt *o, char ret[HELP_NOTES_MAX])
 	}
 	if (o->def)
 		note(ret, "default %s", o->def);
+}
+
+void help_form(const struct optlist_key *key, char ret[HELP_FORM_MAX])
+{
+	static const char between[][3] = {
+		[OPTLIST_BARE] = "",
+		[OPTLIST_VALUE] = "=",
+		[OPTLIST_EITHER] = "[=",
+	};
+
+	snprintf(ret, HELP_FORM_MAX, "%s%s%s%s", key->name, between[key->takes], key->arg,
+	         key->takes == OPTLIST_EITHER ? "]" : "");
 }
 
 /* Write @text from column @at on, in lines of WIDTH that begin at @indent. Returns the column. */
@@ -113,11 +137,28 @@ static void put_option(FILE *out, const struct opt *o)
 	fputc('\n', out);
 }
 
+static void put_row(FILE *out, const char *before, const char *name, const char *text)
+{
+	fprintf(out, "  %s%-*s%s\n", before, (int)(ROW - strlen(before)), name, text);
+}
+
 static void put_rows(FILE *out, const struct help_row *rows, const char *before)
 {
 	for (; rows->name; rows++)
-		fprintf(out, "  %s%-*s%s\n", before, (int)(ROW - strlen(before)), rows->name,
-		        rows->text);
+		put_row(out, before, rows->name, rows->text);
+}
+
+static void put_list(FILE *out, const struct help_list *list)
+{
+	unsigned n = 0;
+	const struct optlist_key *key = optval_keys(list->type, list->part, &n);
+	char form[HELP_FORM_MAX];
+
+	fprintf(out, "\nKeys of %s:\n", list->of);
+	for (; n > 0; n--, key++) {
+		help_form(key, form);
+		put_row(out, "", form, key->help);
+	}
 }
 
 /* errno: 0 before the first byte. */
@@ -140,9 +181,12 @@ int help_write(FILE *out)
 			if (options[i].group == g)
 				put_option(out, &options[i]);
 	}
+	for (const struct help_list *list = help_lists; list->of; list++)
+		put_list(out, list);
 	fputs("\nA value stands in the next word or after '=': --cpus 2, --cpus=2, -c 2, -c2.\n"
 	      "In file names of --rootfs, --disk, --share, --vhost-user, --serial, --console,\n"
 	      "--port and --vsock a comma is written twice.\n"
+	      "Options and keys without a value are off unless they are given.\n"
 	      "\nKeys on a terminal, with the default --escape:\n",
 	      out);
 	put_rows(out, help_keys, "Ctrl-a ");

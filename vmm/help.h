@@ -2,7 +2,7 @@
 #ifndef VMM_HELP_H
 #define VMM_HELP_H
 
-#include "vmm/options.h"
+#include "vmm/optval.h"
 
 #include <stdio.h>
 
@@ -17,6 +17,15 @@ extern const struct help_row help_statuses[]; /* exit status, meaning */
 extern const struct help_row help_keys[]; /* after the escape key */
 extern const struct help_row help_signals[];
 
+/* Values that are comma lists, of options that have the keys in common. */
+struct help_list {
+	const char *of; /* the options; NULL ends the table */
+	enum opt_type type : 8;
+	uint8_t part; /* as of optval_keys() */
+};
+
+extern const struct help_list help_lists[];
+
 #define HELP_NOTES_MAX 160 /* bytes, terminator included */
 
 /**
@@ -25,6 +34,15 @@ extern const struct help_row help_signals[];
  * @ret: Phrases with commas between them; "" if there is nothing to say
  */
 void help_notes(const struct opt *o, char ret[HELP_NOTES_MAX]);
+
+#define HELP_FORM_MAX 24 /* bytes, terminator included */
+
+/**
+ * help_form() - Write a key as it may stand on the command line
+ * @key: Of optval_keys()
+ * @ret: Text, e.g. "ro", "queues=N", "passt[=PATH]"
+ */
+void help_form(const struct optlist_key *key, char ret[HELP_FORM_MAX]);
 
 /**
  * help_write() - Write the text of --help, at most 79 columns wide

@@ -13,9 +13,12 @@
 enum { ROOT_OWNER, ROOT_RO, ROOT_SHARE, ROOT_N_KEYS };
 
 static const struct optlist_key root_keys[] = {
-	[ROOT_OWNER] = { .name = "owner", .takes = OPTLIST_VALUE },
-	[ROOT_RO] = { .name = "ro" },
-	[ROOT_SHARE] = { .name = "share" },
+	[ROOT_OWNER] = { .name = "owner",
+	                 .takes = OPTLIST_VALUE,
+	                 .arg = "USER",
+	                 .help = "root: everything is root's in the guest (default: as it is)" },
+	[ROOT_RO] = { .name = "ro", .help = "the guest cannot write to it" },
+	[ROOT_SHARE] = { .name = "share", .help = "served to the guest instead of packed" },
 };
 
 static bool is_directory(const char *path)
@@ -89,13 +92,22 @@ const struct optlist_key *optdir_root_keys(unsigned *ret_n)
 enum { KEY_FS, KEY_BLK, KEY_NET, KEY_SOCKET, KEY_TAG, KEY_PATH, KEY_RO, N_KEYS };
 
 static const struct optlist_key keys[] = {
-	[KEY_FS] = { .name = "fs" },
-	[KEY_BLK] = { .name = "blk" },
-	[KEY_NET] = { .name = "net" },
-	[KEY_SOCKET] = { .name = "socket", .takes = OPTLIST_VALUE },
-	[KEY_TAG] = { .name = "tag", .takes = OPTLIST_VALUE },
-	[KEY_PATH] = { .name = "path", .takes = OPTLIST_VALUE },
-	[KEY_RO] = { .name = "ro" },
+	[KEY_FS] = { .name = "fs", .help = "file system" },
+	[KEY_BLK] = { .name = "blk", .help = "disk" },
+	[KEY_NET] = { .name = "net", .help = "network card" },
+	[KEY_SOCKET] = { .name = "socket",
+	                 .takes = OPTLIST_VALUE,
+	                 .arg = "PATH",
+	                 .help = "where the other process listens" },
+	[KEY_TAG] = { .name = "tag",
+	              .takes = OPTLIST_VALUE,
+	              .arg = "TAG",
+	              .help = "what the guest mounts it by" },
+	[KEY_PATH] = { .name = "path",
+	               .takes = OPTLIST_VALUE,
+	               .arg = "DIR",
+	               .help = "directory of the host" },
+	[KEY_RO] = { .name = "ro", .help = "nothing can be changed" },
 };
 
 #define BIT(n)     (1U << (n))

@@ -120,16 +120,13 @@ const struct opt options[] = {
 	          "block "
 	          "device, the first disk, and root=/dev/vda for the kernel",
 	  .more = MORE(
-	          "An image is the first disk wherever it stands on the command line. With the "
-	          "word "
-	          "'ro' neither the guest nor vmm can write to it, and the kernel mounts it "
-	          "read-only. The keys are those of '--disk'. A directory is read once, as an "
+	          "An image is the first disk wherever it stands on the command line; with 'ro' "
+	          "the kernel mounts it read-only. A directory is read once, as an "
 	          "initial RAM disk, and takes no right but to read it: what the guest writes is "
 	          "forgotten at the end. Hard links, owners, modes, times and nodes are kept, "
 	          "extended attributes such as file capabilities are not, with a warning; other "
-	          "file systems that are mounted in it are left out. With 'owner=root' everything "
-	          "belongs to root in the guest, and with 'ro' it cannot be written to there. "
-	          "The guest holds it twice while it unpacks it, "
+	          "file systems that are mounted in it are left out. The guest holds it twice "
+	          "while it unpacks it, "
 	          "which "
 	          "--memory has to allow for. Without a command the kernel starts its /init or "
 	          "/sbin/init. With 'share' it is not packed but served by virtiofsd as "
@@ -147,24 +144,17 @@ const struct opt options[] = {
 	  .arg = "PATH|fd=N[,KEY...]",
 	  .help = "image or block device, a further disk",
 	  .more = MORE(
-	          "Raw contents, a multiple of 512 bytes. 'fd=N' instead of PATH is an inherited "
-	          "descriptor, open for reading and writing, or with 'ro' and 'cow' for reading "
-	          "only. Keys: 'ro': neither the guest nor vmm "
-	          "can "
-	          "write to it. 'cow': what the guest writes goes to an unnamed temporary file in "
-	          "TMPDIR or /var/tmp and is gone at the end; the image is only read, and several "
-	          "VMs may share it. 'serial=S': up to 20 printable characters, what the guest "
-	          "finds under /dev/disk/by-id. 'cache=unsafe': the guest's flushes are not "
-	          "passed on, so that a crash of the host can cost the file system in it; for "
-	          "images that can be made again. 'direct': reads and writes go past the host's "
-	          "page "
-	          "cache; the guest sees the block size that this needs, and what its file system "
-	          "does not offer is refused. 'queues=N': 1 to 16, by default one for each vCPU up "
-	          "to 4; one thread serves them all. 'werror=report': a write that the host "
-	          "refuses "
-	          "is an error for the guest; 'werror=stop': the VM is paused, and the write is "
-	          "tried again at the command 'cont' of a --control. If neither is given, want of "
-	          "space pauses the VM if there is a --control, and all else is reported.") },
+	          "Raw contents, a multiple of 512 bytes. A descriptor is open for reading and "
+	          "writing, or with 'ro' and 'cow' for reading only. With 'cow' what the guest "
+	          "writes goes to an unnamed temporary file in TMPDIR or /var/tmp; the image is "
+	          "only read, and several VMs may share it. With 'cache=unsafe' a crash of the "
+	          "host can cost the file system in the image: it is for images that can be made "
+	          "again. With 'direct' the guest sees the block size that this needs, and what "
+	          "the image's file system does not offer is refused. One thread serves all "
+	          "queues. With 'werror=report' a write that the host refuses is an error for "
+	          "the guest; with 'werror=stop' the VM is paused, and the write is tried again "
+	          "at the command 'cont' of a --control. If neither is given, want of space "
+	          "pauses the VM if there is a --control, and all else is reported.") },
 	{ .name = "net",
 	  .letter = 'n',
 	  .type = OPT_NET,
@@ -172,28 +162,21 @@ const struct opt options[] = {
 	  .field = AT(net),
 	  .count = AT(n_nets),
 	  .repeat = CONFIG_NETS_MAX,
-	  .arg = "END[,KEY=VALUE...]",
-	  .help = "network card; END is tap=NAME, fd=N, passt or passt=SOCKET",
+	  .arg = "tap=NAME|fd=N|passt[=PATH][,KEY...]",
+	  .help = "network card",
 	  .more = MORE(
-	          "With 'tap=NAME' frames go to a tap interface, which is made if there is none "
-	          "and the caller may; 'queues=N' (1 to 7, default 1) uses several queues of it. "
-	          "'fd=N' is an inherited descriptor of a tap or macvtap, opened with IFF_VNET_HDR "
-	          "and "
+	          "A descriptor is one of a tap or macvtap, opened with IFF_VNET_HDR and "
 	          "IFF_NO_PI; of a macvtap named mv it is that of /dev/tap and the number in "
 	          "/sys/class/net/mv/ifindex, as in 'vmm --net fd=3,mac=... 3<>/dev/tap7', and "
-	          "'mac=' "
-	          "has to be the macvtap's own address. 'vhost', with either, has the kernel move "
-	          "the "
-	          "frames between tap and guest (/dev/vhost-net), which costs vmm no time at all. "
-	          "'passt' starts passt(1), which needs no privilege; 'passt=SOCKET' connects to "
-	          "a running one, or to anything that speaks QEMU's stream framing. "
-	          "'tcp=[ADDRESS/]HOST[:GUEST]' and "
-	          "'udp=...' have passt hand a port of the host, at any of its addresses unless "
-	          "one is given, to the guest; they may be repeated. 'mac=' sets the address; by "
-	          "default it follows from --name, so that it stays the same, or is random. "
-	          "'mtu=N' tells the guest its MTU, 68 to 65535; by default that of the tap, and "
-	          "65520 where vmm starts passt. 'ip=TEXT' adds the word ip=TEXT to the kernel's "
-	          "command line, e.g. ip=dhcp, for an initial RAM disk that heeds it.") },
+	          "'mac=' has to be the macvtap's own address. With 'vhost' (/dev/vhost-net) "
+	          "frames cost vmm no time at all. 'passt' starts passt(1), which needs no "
+	          "privilege; 'passt=PATH' connects to a running one, or to anything that speaks "
+	          "QEMU's stream framing. With 'tcp=' and 'udp=', which may be repeated, the "
+	          "passt that vmm starts hands a port of the host to the guest: HOST at ADDRESS, "
+	          "or at any address, becomes the guest's port GUEST, or the one with the same "
+	          "number. The address that follows from --name stays the same from start to "
+	          "start. Of a descriptor, the MTU is known if the interface is in vmm's network "
+	          "namespace. The initial RAM disk has to heed 'ip='.") },
 	{ .name = "share",
 	  .type = OPT_SHARE,
 	  .group = GROUP_MACHINE,
@@ -216,7 +199,7 @@ const struct opt options[] = {
 	  .count = AT(n_backends),
 	  .repeat = CONFIG_PEERS_MAX,
 	  .arg = "KIND,socket=PATH[,tag=TAG]",
-	  .help = "device served by a process that listens at PATH; KIND is fs, blk or net",
+	  .help = "device served by a process that listens at PATH",
 	  .more = MORE(
 	          "virtiofsd, qemu-storage-daemon and others speak this protocol. The process "
 	          "can read and write all of the guest's memory. 'fs' needs 'tag='. When it dies, "
@@ -336,17 +319,15 @@ const struct opt options[] = {
 	  .field = AT(serial),
 	  .def = "stdio",
 	  .arg = "WHERE",
-	  .help = "first serial port: stdio, stderr, none, file=PATH, unix=PATH, pty or fd=N",
+	  .help = "first serial port; what WHERE can be is below",
 	  .more = MORE(
-	          "With a command the default is 'stderr', so that the kernel's messages are never "
-	          "mixed with what the command writes to standard output. "
-	          "With 'stdio' the guest's console is the terminal or the pipes that vmm was "
-	          "started with; with 'file=PATH' its output replaces the contents of a file, and "
-	          "there is no input; with 'fd=N' it is an inherited descriptor; with 'none' the "
-	          "guest has no serial port. With 'unix=PATH' it is a socket that clients can "
-	          "connect to, and with 'pty' a pseudo-terminal, whose name is printed. These "
-	          "serve one client at a time, the next one waits. While there is none the guest "
-	          "goes on, and one that comes is first shown the last 64 KiB.") },
+	          "With a command the default is 'stderr', so that the kernel's messages are "
+	          "never mixed with what the command writes to standard output. With 'stdio' the "
+	          "guest's console is the terminal or the pipes that vmm was started with. A "
+	          "descriptor takes what the guest writes, and gives input if it can be read. "
+	          "Clients of a socket or pseudo-terminal that come while there is one wait. "
+	          "While there is none the guest goes on, and one that comes is first shown the "
+	          "last 64 KiB.") },
 	{ .name = "console",
 	  .type = OPT_WHERE,
 	  .group = GROUP_CONSOLE,

@@ -9,8 +9,10 @@
 /* Values that are comma lists of KEY=VALUE and bare words, as those of --disk and --net. */
 
 struct optlist_key {
-	const char *name;
-	enum { OPTLIST_BARE, OPTLIST_VALUE, OPTLIST_EITHER } takes;
+	char name[8];
+	const char *help; /* a phrase for --help and the man page, with its default */
+	char arg[6]; /* what the value is called; "": takes none */
+	enum { OPTLIST_BARE, OPTLIST_VALUE, OPTLIST_EITHER } takes : 8;
 	bool repeat; /* may be given more than once */
 };
 

@@ -196,13 +196,24 @@ static int set_backend(struct config *c, const struct opt *o, const char *value,
 }
 
 static const struct optlist_key where_keys[] = {
-	[WHERE_NONE] = { .name = "none" },
-	[WHERE_STDIO] = { .name = "stdio" },
-	[WHERE_FILE] = { .name = "file", .takes = OPTLIST_VALUE },
-	[WHERE_UNIX] = { .name = "unix", .takes = OPTLIST_VALUE },
-	[WHERE_PTY] = { .name = "pty" },
-	[WHERE_FD] = { .name = "fd", .takes = OPTLIST_VALUE },
-	[WHERE_STDERR] = { .name = "stderr", .takes = OPTLIST_BARE },
+	[WHERE_NONE] = { .name = "none", .help = "the guest has none" },
+	[WHERE_STDIO] = { .name = "stdio", .help = "standard input and output" },
+	[WHERE_FILE] = { .name = "file",
+	                 .takes = OPTLIST_VALUE,
+	                 .arg = "PATH",
+	                 .help = "output replaces the contents of a file; no input" },
+	[WHERE_UNIX] = { .name = "unix",
+	                 .takes = OPTLIST_VALUE,
+	                 .arg = "PATH",
+	                 .help = "socket for clients to connect to, one at a time" },
+	[WHERE_PTY] = { .name = "pty", .help = "pseudo-terminal, whose name is printed" },
+	[WHERE_FD] = { .name = "fd",
+	               .takes = OPTLIST_VALUE,
+	               .arg = "N",
+	               .help = "inherited descriptor" },
+	[WHERE_STDERR] = { .name = "stderr",
+	                   .takes = OPTLIST_BARE,
+	                   .help = "standard error; no input" },
 };
 
 /* Take stdio|none|file=PATH|... apart; @text is part of @w->value and cut in place, @value a copy.
@@ -237,8 +248,14 @@ static int parse_where(struct config_where *w, char *text, const char *value, st
 enum { LOG_PATH, LOG_MAX, LOG_N_KEYS };
 
 static const struct optlist_key log_keys[] = {
-	[LOG_PATH] = { .name = "path", .takes = OPTLIST_VALUE },
-	[LOG_MAX] = { .name = "max", .takes = OPTLIST_VALUE },
+	[LOG_PATH] = { .name = "path",
+	               .takes = OPTLIST_VALUE,
+	               .arg = "FILE",
+	               .help = "the same as FILE without a key" },
+	[LOG_MAX] = { .name = "max",
+	              .takes = OPTLIST_VALUE,
+	              .arg = "SIZE",
+	              .help = "128K to 16T that the file may have (default: no limit)" },
 };
 
 static int parse_log_max(const struct opt *o, const char *value, uint64_t *ret, struct err *e)
@@ -307,8 +324,14 @@ static int set_pattern(struct config *c, const struct opt *o, const char *value,
 enum { VSOCK_CID, VSOCK_SOCKET, VSOCK_N_KEYS };
 
 static const struct optlist_key vsock_keys[] = {
-	[VSOCK_CID] = { .name = "cid", .takes = OPTLIST_VALUE },
-	[VSOCK_SOCKET] = { .name = "socket", .takes = OPTLIST_VALUE },
+	[VSOCK_CID] = { .name = "cid",
+	                .takes = OPTLIST_VALUE,
+	                .arg = "N",
+	                .help = "the guest's context identifier, 3 or above; no default" },
+	[VSOCK_SOCKET] = { .name = "socket",
+	                   .takes = OPTLIST_VALUE,
+	                   .arg = "PATH",
+	                   .help = "for the host's clients; the guest's go to PATH_PORT" },
 };
 
 #define CID_MIN 3 /* below are the hypervisor, this machine and the host */
@@ -496,7 +519,9 @@ int optval_set(struct config *c, const struct opt *o, const char *value, struct 
 	return setters[o->type](c, o, value, e);
 }
 
-static const struct optlist_key fd_keys[] = { { .name = "fd", .takes = OPTLIST_VALUE } };
+static const struct optlist_key fd_keys[] = {
+	{ .name = "fd", .takes = OPTLIST_VALUE, .arg = "N" }
+};
 
 const struct optlist_key *optval_keys(enum opt_type type, unsigned part, unsigned *ret_n)
 {
@@ -517,6 +542,9 @@ const struct optlist_key *optval_keys(enum opt_type type, unsigned part, unsigne
 	case OPT_VSOCK:
 		*ret_n = VSOCK_N_KEYS;
 		return vsock_keys;
+	case OPT_CONSOLE_LOG:
+		*ret_n = LOG_N_KEYS;
+		return log_keys;
 	case OPT_CONTROL:
 	case OPT_RESULT:
 	case OPT_FD:

@@ -19,7 +19,8 @@ GOOD = (
     ["--kernel", "k", "--initrd", "i", "--rootfs", "r,ro", "--disk", "d,cow,serial=S", "--net", "fd=9",
      "--net", "passt,tcp=80,udp=53", "--vsock", "cid=3,socket=s", "--cpus", "64", "--memory", "16T",
      "--serial", "file=f", "--console", "unix=u", "--control", "c", "--control", "fd=8", "--timeout", "0.5",
-     "--result", "fd=7", "--log-level", "debug", "--paused", "--jail", "strict"],
+     "--result", "fd=7", "--log-level", "debug", "--paused", "--jail", "strict",
+     "--console-log", "l,max=1M"],
 )
 BAD = (
     {"kernl": "k"}, {"kernel": 1}, {"kernel": ["k"]}, {"cpus": 0}, {"cpus": 65}, {"cpus": "1"},

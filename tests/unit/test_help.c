@@ -49,6 +49,45 @@ START_TEST(write_names_each_option_and_its_default)
 }
 END_TEST
 
+/* What --help says of a key, in the list of the options that have it; NULL: nothing. */
+static const char *text_of(const struct opt *o, const struct optlist_key *key)
+{
+	char heading[40], form[HELP_FORM_MAX], row[HELP_FORM_MAX + 8];
+	const char *list = text, *found;
+
+	snprintf(heading, sizeof(heading), "--%s", o->name);
+	help_form(key, form);
+	snprintf(row, sizeof(row), "\n  %s ", form);
+	while ((list = strstr(list, "\nKeys of "))) {
+		const char *rows = strchr(++list, '\n'), *end = strstr(list, "\n\n");
+		const char *names = strstr(list, heading);
+
+		found = strstr(rows, row);
+		if (names && names < rows && found && found < end)
+			return found + strlen(row) + strspn(found + strlen(row), " ");
+	}
+	return NULL;
+}
+
+START_TEST(write_says_what_each_key_is)
+{
+	const struct opt *o = &options[_i];
+	const struct optlist_key *key;
+	unsigned n;
+
+	for (unsigned part = 0; (key = optval_keys(o->type, part, &n)); part++)
+		for (; n > 0; n--, key++) {
+			const char *said = text_of(o, key);
+
+			/* Where fd= is all there is, the name of the value says so. */
+			ck_assert(key->help
+			                  ? said && strncmp(said, key->help, strlen(key->help)) == 0
+			                  : strstr(o->arg, "fd=N") != NULL);
+			ck_assert_int_eq(key->takes == OPTLIST_BARE, key->arg[0] == '\0');
+		}
+}
+END_TEST
+
 static const int statuses[] = { STATUS_TIMEOUT, STATUS_ERROR, STATUS_PANIC };
 
 START_TEST(write_ends_with_statuses_and_an_example)
@@ -97,6 +136,7 @@ int main(void)
 	tcase_add_test(t, write_every_line_fits_a_terminal);
 	tcase_add_test(t, write_has_no_blank_at_the_end_of_a_line);
 	tcase_add_loop_test(t, write_names_each_option_and_its_default, 0, (int)options_n);
+	tcase_add_loop_test(t, write_says_what_each_key_is, 0, (int)options_n);
 	tcase_add_loop_test(t, write_ends_with_statuses_and_an_example, 0, ARRAY_SIZE(statuses));
 	tcase_add_test(t, write_to_a_full_disk_is_an_error);
 	tcase_add_test(t, version_is_one_line);
