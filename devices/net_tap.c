@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
+#include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <linux/virtio_net.h>
@@ -250,9 +251,18 @@ static int bring_up(int sock, const char *name, struct err *e)
 	return err_errno(e, errno, "cannot bring the new tap '%s' up", name);
 }
 
-static int open_pairs(struct net_backend *b, int sock, const char *name, struct err *e)
+/* What an interface of our network namespace has; 0: not known. */
+static unsigned mtu_of(int sock, const char *name)
 {
 	struct ifreq ifr = request(name);
+
+	if (ioctl(sock, SIOCGIFMTU, &ifr) < 0 || ifr.ifr_mtu < NET_MTU_MIN)
+		return 0;
+	return ifr.ifr_mtu < NET_MTU_MAX ? (unsigned)ifr.ifr_mtu : NET_MTU_MAX;
+}
+
+static int open_pairs(struct net_backend *b, int sock, const char *name, struct err *e)
+{
 	bool is_new = if_nametoindex(name) == 0;
 	int r = 0;
 
@@ -265,8 +275,7 @@ static int open_pairs(struct net_backend *b, int sock, const char *name, struct 
 	}
 	if (r == 0 && is_new)
 		r = bring_up(sock, name, e);
-	if (r == 0 && ioctl(sock, SIOCGIFMTU, &ifr) == 0 && ifr.ifr_mtu >= NET_MTU_MIN)
-		b->mtu = ifr.ifr_mtu < NET_MTU_MAX ? (unsigned)ifr.ifr_mtu : NET_MTU_MAX;
+	b->mtu = mtu_of(sock, name);
 	return r;
 }
 
@@ -310,8 +319,18 @@ static int judge(int fd, struct ifreq *ret, struct err *e)
 	return 0;
 }
 
+/* Whether the tap is the interface that has its name here: it may be of another namespace. */
+static bool is_here(int sock, int fd, const char *name)
+{
+	struct ifreq there = { 0 }, here = request(name);
+
+	return ioctl(fd, SIOCGIFHWADDR, &there) == 0 && ioctl(sock, SIOCGIFHWADDR, &here) == 0 &&
+	       memcmp(there.ifr_hwaddr.sa_data, here.ifr_hwaddr.sa_data, ETH_ALEN) == 0;
+}
+
 int net_tap_adopt(struct net_backend **ret, int fd, struct err *e)
 {
+	CLEANUP_FD int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* none: no MTU */
 	struct ifreq ifr = { 0 };
 	int r = judge(fd, &ifr, e);
 	struct net_backend *b;
@@ -331,6 +350,8 @@ int net_tap_adopt(struct net_backend **ret, int fd, struct err *e)
 		tap_close(b);
 		return r;
 	}
+	if (is_here(sock, fd, ifr.ifr_name))
+		b->mtu = mtu_of(sock, ifr.ifr_name);
 	*ret = b;
 	return 0;
 }

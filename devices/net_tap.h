@@ -32,7 +32,7 @@ int net_tap_open(struct net_backend **ret, const char *name, unsigned pairs,
  * @fd:  Any descriptor; made non-blocking
  * @e:   Says why it is not one, or not fit
  *
- * The MTU of the interface is not known: it may be in another network namespace.
+ * The MTU of the interface is known unless it is in another network namespace.
  * Context: set-up; allocates.
  * Return:  0, or -errno: -EBADF not open, -EINVAL not fit.
  */
