@@ -486,13 +486,19 @@ static int open_pty(struct chardev *c, struct err *e)
 static int open_fd(struct chardev *c, int fd, struct err *e)
 {
 	struct stat st;
+	int r;
 
 	if (c->setup.port && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
 		peer_adopt(&c->peer, fd, c->setup.loop, peer_came);
 		return 0;
 	}
 	c->inherited = fd;
-	return endpoint_inherit_both(&c->in, &c->out, fd, e);
+	r = endpoint_inherit_both(&c->in, &c->out, fd, e);
+	if (r == 0 && !c->setup.port && c->out.kind == ENDPOINT_NONE)
+		return err_set(e, EINVAL,
+		               "descriptor %d cannot be written: open it with '%d<>' or '%d>'", fd,
+		               fd, fd);
+	return r;
 }
 
 /* The serial port and a command may both write there: epoll takes a descriptor but once. */

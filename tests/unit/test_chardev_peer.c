@@ -373,6 +373,22 @@ START_TEST(fd_write_only_has_no_input)
 }
 END_TEST
 
+/* Of a port it is an input: test_chardev_port.c. */
+START_TEST(fd_read_only_is_refused)
+{
+	struct err e = { 0 };
+	int ends[2];
+
+	set_up();
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(open_where(WHERE_FD, ends[0], &e), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(e.msg, "cannot be written: open it"));
+	tear_down();
+	ck_assert_int_eq(close(ends[0]), 0); /* it is still ours */
+	close(ends[1]);
+}
+END_TEST
+
 START_TEST(fd_not_open_is_refused)
 {
 	struct err e = { 0 };
@@ -420,6 +436,7 @@ static void add_open_tests(TCase *t)
 	tcase_add_test(t, listen_path_too_long_is_refused);
 	tcase_add_test(t, fd_socket_carries_both_directions);
 	tcase_add_test(t, fd_write_only_has_no_input);
+	tcase_add_test(t, fd_read_only_is_refused);
 	tcase_add_test(t, fd_not_open_is_refused);
 }
 
