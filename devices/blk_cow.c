@@ -12,6 +12,14 @@
 #define CLUSTER  ((uint64_t)BLK_COW_CLUSTER)
 #define MAP_BITS 64 /* clusters of one word of the map */
 
+static int refused(const char *dir, struct err *e)
+{
+	return err_errno(e, errno,
+	                 "cannot make the overlay of 'cow' in '%s', for which TMPDIR can name "
+	                 "another folder",
+	                 dir);
+}
+
 /* A file without a name; where the file system cannot do that, one that loses it at once. */
 static int open_unnamed(const char *dir, struct err *e)
 {
@@ -19,14 +27,12 @@ static int open_unnamed(const char *dir, struct err *e)
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd >= 0 ? fd
-		               : err_errno(e, errno, "cannot make the overlay of 'cow' in '%s'",
-		                           dir);
+		return fd >= 0 ? fd : refused(dir, e);
 	if ((size_t)snprintf(path, sizeof(path), "%s/vmm-cow-XXXXXX", dir) >= sizeof(path))
 		return err_errno(e, ENAMETOOLONG, "TMPDIR");
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
-		return err_errno(e, errno, "cannot make the overlay of 'cow' in '%s'", dir);
+		return refused(dir, e);
 	unlink(path);
 	return fd;
 }

@@ -110,7 +110,8 @@ static int adopt_image(const struct config_disk *cfg, struct stat *st, struct er
 	int r;
 
 	if (flags < 0 || fstat(cfg->fd, st) < 0)
-		return err_errno(e, errno, "cannot use '%s'", cfg->path);
+		return err_errno(e, errno, "cannot use '%s', which the caller has to open",
+		                 cfg->path);
 	r = check_kind(cfg->path, st, e);
 	if (r < 0)
 		return r;

@@ -78,10 +78,13 @@ int disk_lock_in_use(const char *path, const struct stat *st, bool readonly, str
 	pid_t pid = find_holder(st, readonly);
 
 	if (pid == getpid())
-		return err_set(e, EBUSY, "'%s' is given twice; a writable image has one user",
+		return err_set(e, EBUSY, "'%s' is given twice: have both read it, by 'ro' or 'cow'",
 		               path);
 	if (pid > 0)
-		return err_set(e, EBUSY, "'%s' is in use by process %d", path, (int)pid);
+		return err_set(e, EBUSY,
+		               "'%s' is in use by process %d: end it, or have both read it, by "
+		               "'ro' or 'cow'",
+		               path, (int)pid);
 	if (S_ISBLK(st->st_mode))
 		return err_set(e, EBUSY,
 		               "'%s' is in use: mounted, part of a volume, or another VM's", path);

@@ -2,15 +2,14 @@
 #include "devices/net_stream.h"
 
 #include "devices/iov.h"
+#include "vmm/unixsock.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #define PREFIX   4 /* bytes of a frame's length, big-endian */
 #define SCRAP    2048 /* bytes thrown away at a time */
@@ -285,22 +284,14 @@ int net_stream_new(struct net_backend **ret, int fd, const char *name, struct er
 
 int net_stream_connect(struct net_backend **ret, const char *path, struct err *e)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	CLEANUP_FD int fd = -1;
+	CLEANUP_FD int fd = unixsock_connect(path);
 	int r;
 
-	if (strlen(path) >= sizeof(to.sun_path))
-		return err_set(e, ENAMETOOLONG,
-		               "socket path '%.60s...' has %zu bytes; an address holds %zu", path,
-		               strlen(path), sizeof(to.sun_path) - 1);
-	memcpy(to.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -ENAMETOOLONG)
+		return unixsock_too_long(path, e);
 	if (fd < 0)
-		return err_errno(e, errno, "cannot make a socket for '%s'", path);
-	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
-		return err_errno(e, errno, "cannot connect to socket '%s'", path);
-	if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
-		return err_errno(e, errno, "socket '%s' cannot be made non-blocking", path);
+		return err_errno(e, -fd, "cannot connect to socket '%s', where passt has to listen",
+		                 path);
 	r = net_stream_new(ret, fd, "the socket's other end", e);
 	if (r == 0)
 		(void)fd_take(&fd);

@@ -207,10 +207,11 @@ static int attach_refused(int sock, const char *name, unsigned pairs, int code, 
 		               "tap '%s' is not permitted: have root make it for this user: 'ip "
 		               "tuntap add dev %s mode tap user $(id -un)'",
 		               name, name);
-	if (code == EINVAL && !kind_of(sock, name, kind))
-		return err_set(e, code, "interface '%s' is not a tap", name);
-	if (code == EINVAL && strcmp(kind, "tap") != 0)
-		return err_set(e, code, "interface '%s' is not a tap but a %s", name, kind);
+	if (code == EINVAL && (!kind_of(sock, name, kind) || strcmp(kind, "tap") != 0))
+		return err_set(e, code,
+		               "interface '%s' is not a tap%s%s: give the name of one, or a new "
+		               "one to have it made",
+		               name, *kind ? " but a " : "", kind);
 	if (code == EINVAL && pairs > 1)
 		return err_set(e, code,
 		               "tap '%s' does not have several queues: make it with 'ip tuntap add "
@@ -304,7 +305,8 @@ int net_tap_open(struct net_backend **ret, const char *name, unsigned pairs, str
 static int judge(int fd, struct ifreq *ret, struct err *e)
 {
 	if (fcntl(fd, F_GETFD) < 0)
-		return err_set(e, EBADF, "descriptor %d is not open", fd);
+		return err_set(e, EBADF, "descriptor %d is not open: the caller has to open it",
+		               fd);
 	if (ioctl(fd, TUNGETIFF, ret) < 0)
 		return err_set(e, EINVAL, "descriptor %d is not a tap or macvtap", fd);
 	if (!(ret->ifr_flags & IFF_TAP))

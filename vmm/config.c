@@ -84,8 +84,9 @@ int config_check_files(const struct config *c, struct err *e)
 			if (claims_clash(&list.claim[j], &list.claim[i]))
 				return err_set(
 				        e, EINVAL,
-				        "'%.120s' is given twice, as --%s and as --%s, and one "
-				        "of them writes to it",
+				        "'%.120s' is given twice, as --%s and as --%s: name "
+				        "another file, or have disks only read it, by 'ro' or "
+				        "'cow'",
 				        list.claim[i].path, list.claim[j].option,
 				        list.claim[i].option);
 	return 0;

@@ -85,7 +85,8 @@ int endpoint_inherit_both(struct endpoint *in, struct endpoint *out, int fd, str
 	*in = (struct endpoint){ .kind = ENDPOINT_NONE, .fd = -1 };
 	*out = *in;
 	if (mode < 0)
-		return err_errno(e, errno, "cannot use descriptor %d", fd);
+		return err_errno(e, errno, "cannot use descriptor %d, which the caller has to open",
+		                 fd);
 	mode &= O_ACCMODE;
 	if (mode != O_WRONLY)
 		endpoint_inherit(in, fd, O_RDONLY);

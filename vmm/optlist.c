@@ -31,6 +31,8 @@ int optlist_find(const struct optlist_key *keys, unsigned n_keys, unsigned *seen
 
 	while (k < n_keys && (strlen(keys[k].name) != len || memcmp(keys[k].name, item, len) != 0))
 		k++;
+	if (!*item)
+		return err_set(e, EINVAL, "nothing stands next to a comma: leave one out");
 	if (k == n_keys)
 		return err_set(e, EINVAL,
 		               "unknown word '%.60s' (a comma inside a name is written twice)",

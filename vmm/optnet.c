@@ -223,7 +223,7 @@ static int check(const struct config_net *n, unsigned seen, struct err *e)
 	if (GIVEN(seen, KEY_TAP) + GIVEN(seen, KEY_FD) + GIVEN(seen, KEY_PASST) != 1)
 		return err_set(e, EINVAL,
 		               "a network card has one end at the host: tap=NAME, fd=N, passt or "
-		               "passt=SOCKET");
+		               "passt=PATH");
 	if (n->kind != NET_TAP && n->queues > 1)
 		return err_set(e, EINVAL, "queues= goes with tap=NAME only");
 	if (n->vhost && n->kind == NET_PASST)
@@ -232,7 +232,7 @@ static int check(const struct config_net *n, unsigned seen, struct err *e)
 		               "kernel's");
 	if (n->n_ports > 0 && (n->kind != NET_PASST || n->socket))
 		return err_set(e, EINVAL,
-		               "tcp= and udp= go with passt only, and not with passt=SOCKET, which "
+		               "tcp= and udp= go with passt only, and not with passt=PATH, which "
 		               "has its own ports");
 	return 0;
 }
@@ -240,7 +240,7 @@ static int check(const struct config_net *n, unsigned seen, struct err *e)
 static int parse(struct config_net *n, struct err *e)
 {
 	unsigned seen = 0;
-	char *rest = n->value, *item;
+	char *rest = *n->value ? n->value : NULL, *item;
 
 	while ((item = optlist_next(&rest))) {
 		const char *value = NULL;

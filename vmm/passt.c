@@ -99,7 +99,7 @@ int passt_start(const struct config_port *port, unsigned n, struct err *e)
 	if (r == ENOENT)
 		return err_set(e, ENOENT,
 		               "passt is not on PATH: install it (package passt), or give "
-		               "passt=SOCKET of a running one");
+		               "passt=PATH of a running one");
 	if (r != 0)
 		return err_errno(e, r, "cannot start passt");
 	r = await(pid, e);

@@ -67,6 +67,14 @@ static int clear_way(const char *path, struct err *e)
 	return 0;
 }
 
+int unixsock_too_long(const char *path, struct err *e)
+{
+	return err_set(e, ENAMETOOLONG,
+	               "socket path '%.60s...' has %zu characters, but %zu is the most there can "
+	               "be: use a shorter path",
+	               path, strlen(path), UNIXSOCK_PATH_MAX);
+}
+
 int unixsock_listen(const char *path, struct err *e)
 {
 	struct sockaddr_un address;
@@ -74,10 +82,7 @@ int unixsock_listen(const char *path, struct err *e)
 	int r = make_address(&address, path);
 
 	if (r < 0)
-		return err_set(e, ENAMETOOLONG,
-		               "socket path '%.60s...' has %zu characters, but %zu is the most "
-		               "there can be: use a shorter path",
-		               path, strlen(path), UNIXSOCK_PATH_MAX);
+		return unixsock_too_long(path, e);
 	r = clear_way(path, e);
 	if (r < 0)
 		return r;

@@ -42,4 +42,13 @@ int unixsock_accept(int fd) MUST_CHECK;
  */
 int unixsock_connect(const char *path) MUST_CHECK;
 
+/**
+ * unixsock_too_long() - Say that a path is too long for an address
+ * @path: Of more than UNIXSOCK_PATH_MAX bytes
+ * @e:    Where to
+ *
+ * Return: -ENAMETOOLONG.
+ */
+int unixsock_too_long(const char *path, struct err *e);
+
 #endif /* VMM_UNIXSOCK_H */

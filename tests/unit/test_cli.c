@@ -124,7 +124,7 @@ static const struct {
 	{ { "-d", ",ro" }, EINVAL, "the file name is missing" },
 	{ { "-d", "serial=x" }, EINVAL, "the file name is missing" },
 	{ { "-d", "a,rw" }, EINVAL, "unknown word 'rw'" },
-	{ { "-d", "a," }, EINVAL, "unknown word ''" },
+	{ { "-d", "a," }, EINVAL, "next to a comma" },
 	{ { "-d", "a,ro,ro" }, EINVAL, "'ro' is given twice" },
 	{ { "-d", "a,ro=on" }, EINVAL, "'ro' takes no value" },
 	{ { "-d", "a,serial" }, EINVAL, "'serial' needs a value" },

@@ -341,7 +341,7 @@ START_TEST(adopt_closed_descriptor_is_refused)
 	struct config_disk cfg = { .path = "fd=63", .inherited = true, .fd = 63 };
 
 	ck_assert_int_eq(disk_open(&disk, &cfg, &e), -EBADF);
-	ck_assert_ptr_nonnull(strstr(e.msg, "cannot use 'fd=63': Bad file descriptor"));
+	ck_assert_ptr_nonnull(strstr(e.msg, "'fd=63', which the caller has to open: Bad file"));
 }
 END_TEST
 

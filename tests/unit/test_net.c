@@ -57,7 +57,7 @@ START_TEST(adopt_of_a_closed_descriptor_is_refused)
 	struct err e = { 0 };
 
 	ck_assert_int_eq(net_tap_adopt(&b, 987, &e), -EBADF);
-	ck_assert_str_eq(e.msg, "descriptor 987 is not open");
+	ck_assert_str_eq(e.msg, "descriptor 987 is not open: the caller has to open it");
 }
 END_TEST
 

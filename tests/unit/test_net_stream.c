@@ -224,7 +224,7 @@ START_TEST(connect_to_a_path_that_is_too_long_is_refused)
 	memset(path, 'p', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
 	ck_assert_int_eq(net_stream_connect(&b, path, &e), -ENAMETOOLONG);
-	ck_assert_ptr_nonnull(strstr(e.msg, "199 bytes"));
+	ck_assert_ptr_nonnull(strstr(e.msg, "199 characters"));
 }
 END_TEST
 

@@ -90,9 +90,11 @@ static const struct {
 	int code;
 	const char *names;
 } refused[] = {
-	{ "", EINVAL, "unknown word ''" },
+	{ "", EINVAL, "tap=NAME, fd=N, passt or passt=PATH" },
+	{ ",tap=a", EINVAL, "next to a comma" },
+	{ "tap=a,", EINVAL, "next to a comma" },
 	{ "tap0", EINVAL, "unknown word 'tap0'" },
-	{ "mtu=1500", EINVAL, "tap=NAME, fd=N, passt or passt=SOCKET" },
+	{ "mtu=1500", EINVAL, "tap=NAME, fd=N, passt or passt=PATH" },
 	{ "tap=a,fd=3", EINVAL, "one end" },
 	{ "tap=a,passt", EINVAL, "one end" },
 	{ "tap=a,tap=b", EINVAL, "'tap' is given twice" },
@@ -119,7 +121,7 @@ static const struct {
 	{ "tap=a,mac=52-54-00-12-34-56", EINVAL, "six bytes" },
 	{ "passt=", EINVAL, "socket is empty" },
 	{ "tap=a,tcp=80", EINVAL, "go with passt only" },
-	{ "passt=/s,tcp=80", EINVAL, "not with passt=SOCKET" },
+	{ "passt=/s,tcp=80", EINVAL, "not with passt=PATH" },
 	{ "passt,tcp=0", EINVAL, "'0'" },
 	{ "passt,tcp=65536", EINVAL, "'65536'" },
 	{ "passt,tcp=80:", EINVAL, "'80:'" },
