@@ -182,7 +182,15 @@ case_net_bursts_and_driver_reload() {
 	expect_silence
 }
 
-# Frames in one piece larger than a page, of a tap, of a tap by the kernel, and of a macvtap by descriptor.
+# tap_of INTERFACE: the device of a macvtap.
+tap_of() {
+	local tap
+	tap=/dev/tap$(<"/sys/class/net/$1/ifindex")
+	[[ -c $tap ]] || fail "no $tap for the macvtap"
+	echo "$tap"
+}
+
+# Frames in one piece larger than a page, of a tap, of a tap by the kernel; macvtaps by descriptor, with vhost and without.
 lab_case net_jumbo_mtu_and_macvtap
 case_net_jumbo_mtu_and_macvtap() {
 	local tap
@@ -191,28 +199,34 @@ case_net_jumbo_mtu_and_macvtap() {
 	ip link set lab1 mtu 9000
 	ip link add lab2 type veth peer name lab3
 	ip addr add 10.9.0.1/24 dev lab3
+	ip addr add 10.10.0.1/24 dev lab3
 	ip link add link lab2 name lab4 address 52:54:00:00:00:09 type macvtap mode bridge
-	for tap in lab2 lab3 lab4; do ip link set "$tap" up; done
-	taps+=(lab4 lab2)
-	tap=/dev/tap$(</sys/class/net/lab4/ifindex)
-	[[ -c $tap ]] || fail "no $tap for the macvtap"
+	ip link add link lab2 name lab5 address 52:54:00:00:00:0a type macvtap mode bridge
+	for tap in lab2 lab3 lab4 lab5; do ip link set "$tap" up; done
+	ip link set lab4 mtu 1400
+	ip link set lab5 mtu 1300
+	taps+=(lab4 lab5 lab2)
+	tap=$(tap_of lab4)
 	exec 8<>"$tap"
+	tap=$(tap_of lab5)
+	exec 9<>"$tap"
 	serve iperf3 -s
-	boot_stock "${both[@]}" --net fd=8,vhost,mac=52:54:00:00:00:09 --disk "$LAB_IPERF3,ro" --append no-root \
-		--append "$(run_word "$guest_net"'
-		up 9
-		for n in 7 8; do
-			echo "mtu $n $(cat /sys/class/net/eth$((n - 7))/mtu)"
-			pings -s 8900 10.$n.0.1 && iperf $n -n 8M && iperf $n -n 8M -R && echo "jumbo $n"
-		done
-		pings 10.9.0.1 && iperf 9 -n 2M && iperf 9 -n 2M -R && echo macvtap')"
-	exec 8>&-
+	boot_stock "${both[@]}" --net fd=8,vhost,mac=52:54:00:00:00:09 --net fd=9,mac=52:54:00:00:00:0a \
+		--disk "$LAB_IPERF3,ro" --append no-root --append "$(run_word "$guest_net"'
+		up 9; up 10
+		for n in 7 8 9 10; do echo "mtu $n $(cat /sys/class/net/eth$((n - 7))/mtu)"; done
+		for n in 7 8; do pings -s 8900 10.$n.0.1 && iperf $n -n 8M && iperf $n -n 8M -R && echo "jumbo $n"; done
+		for n in 9 10; do pings 10.$n.0.1 && iperf $n -n 2M && iperf $n -n 2M -R && echo "macvtap $n"; done')"
+	exec 8>&- 9>&-
 	expect_end 0 exit
 	expect_line "mtu 7 9000"
 	expect_line "mtu 8 9000"
 	expect_line "jumbo 7"
 	expect_line "jumbo 8"
-	expect_line macvtap
+	expect_line "mtu 9 1400"
+	expect_line "mtu 10 1300"
+	expect_line "macvtap 9"
+	expect_line "macvtap 10"
 	expect_silence
 }
 
@@ -250,28 +264,50 @@ by_user() {
 }
 
 # Without any privilege: passt wants an interface with a route; a server of the host is reached by the gateway's address.
+# First the one that vmm starts, with a port of the guest's, then one that runs already.
 lab_case net_passt_dhcp_and_tcp
 case_net_passt_dhcp_and_tcp() {
-	local sum
+	local sum dev
 	make_tap lab0 7
 	by_user
 	ip route add default via 10.7.0.254 dev lab0
 	head -c 1000000 /dev/urandom >"$work/data"
 	sum=$(sha256sum <"$work/data")
-	socat -u "FILE:$work/data" TCP-LISTEN:9001,bind=127.0.0.1,reuseaddr &
-	boot_stock --net passt --append no-root --append "$(run_word '
-		ip link set eth0 up
+	serve socat -U TCP-LISTEN:9001,bind=127.0.0.1,reuseaddr,fork "FILE:$work/data"
+	serve setpriv --reuid=65534 --regid=65534 --clear-groups passt --foreground --one-off --socket "$work/passt"
+	until [[ -S $work/passt ]]; do sleep 0.1; done
+	start_stock --net passt,tcp=9002:9003,ip=dhcp --net "passt=$work/passt" --append no-root --append "$(run_word '
+		grep -o "ip=[a-z]*" /proc/cmdline
 		cat >/tmp/dhcp <<-"END"
 		#!/bin/sh
-		[ "$1" != bound ] || { ip addr add $ip/$mask dev eth0; ip route add default via $router; echo "lease $ip"; }
+		[ "$1" != bound ] || {
+			ip addr add $ip/$mask dev $interface; ip route add default via $router; echo "lease $interface $ip"; }
 		END
 		chmod +x /tmp/dhcp
-		udhcpc -i eth0 -n -q -t 5 -s /tmp/dhcp
-		sleep 15 | nc 10.7.0.254 9001 >/tmp/data
-		echo "sum $(sha256sum </tmp/data)"')"
+		use() {
+			ip link set $1 up
+			udhcpc -i $1 -n -q -t 5 -s /tmp/dhcp
+			sleep 15 | nc 10.7.0.254 9001 >/tmp/data
+			echo "sum $1 $(sha256sum </tmp/data)"
+		}
+		use eth0
+		nc -l -p 9003 </dev/null >/tmp/heard
+		echo "heard $(cat /tmp/heard)"
+		ip addr flush dev eth0
+		ip link set eth0 down
+		use eth1')"
+	await "sum eth0" 120
+	until grep -q heard "$work/out"; do
+		echo "words of the host" | socat -t 5 - TCP:127.0.0.1:9002 || fail "nobody listens at the forwarded port"
+	done
+	vmm_wait
 	expect_end 0 exit
-	expect_line "lease 10.7.0.1"
-	expect_line "sum $sum"
+	expect_line "ip=dhcp"
+	expect_line "heard words of the host"
+	for dev in eth0 eth1; do
+		expect_line "lease $dev 10.7.0.1"
+		expect_line "sum $dev $sum"
+	done
 	! pgrep -x passt >/dev/null || sleep 1
 	! pgrep -x passt >/dev/null || fail "passt is still there"
 }
