@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # virtio-vsock under the driver of the stock kernel, with socat in the guest.
 
-# An initrd with socat and what it needs, behind the guest's own.
-socat_initrd() {
-	local tree=$work/tree library
+# socat_tree DIR: have socat in it, and what it needs; the guest runs DIR/socat, wherever it has DIR.
+socat_tree() {
+	local tree=$1 library
 	mkdir -p "$tree/lib"
 	cp -L "$(command -v socat)" "$tree/lib/socat"
 	ldd "$tree/lib/socat" | awk '/=> \// { print $3 } /ld-linux/ { print $1 }' | while read -r library; do
@@ -11,13 +11,20 @@ socat_initrd() {
 	done
 	cat >"$tree/socat" <<-'END'
 		#!/bin/sh
-		exec /lib/ld-linux-x86-64.so.2 --library-path /lib /lib/socat "$@"
+		lib=${0%/*}/lib
+		exec "$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$lib/socat" "$@"
 	END
 	chmod 755 "$tree/socat"
+}
+
+# An initrd with it, behind the guest's own.
+socat_initrd() {
+	local tree=$work/tree
+	socat_tree "$tree"
 	(cd "$tree" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) >"$work/socat.cpio"
 }
 
-# What the guest begins, streams of the host's of all kinds, and the driver that goes while they run.
+# What the guest begins, streams of the host's of all kinds, and the driver that goes while they run, and is unloaded.
 lab_case vsock_streams limit=200
 case_vsock_streams() {
 	local sum helpers=()
@@ -46,6 +53,9 @@ case_vsock_streams() {
 			sleep 0.2
 			echo $dev >bind
 		done
+		cd /
+		until rmmod vmw_vsock_virtio_transport; do sleep 0.2; done # a stream that has ended holds it for a while
+		insmod /modules/vmw_vsock_virtio_transport.ko && echo RELOADED
 		echo AGAIN
 		/socat -u VSOCK-LISTEN:5005 -')"
 	await READY 100
@@ -67,6 +77,7 @@ case_vsock_streams() {
 	expect_end 0 exit
 	expect_line "fetched $sum"
 	expect_line REFUSED
+	expect_line RELOADED
 	cmp "$work/data" "$work/back" || fail "what the guest sent arrived changed"
 	expect_line "words after all"
 }
