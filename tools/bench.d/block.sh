@@ -64,80 +64,37 @@ bench_block() {
 	bench_block_native
 }
 
-# --- natively: any KVM will do, with a driver of a few instructions ---
-
-# native_run COMMAND...: sets `took` (ns), `calls` (all system calls), `irqs` (write(2) is how one is raised), `kicks`
-# (notifications, each an exit that the kernel serves), `batches` (of requests) and `exits` (that the process serves).
-native_run() {
-	local begin
-	begin=$(date +%s%N)
-	perf stat -x, -o "$work/perf" -e raw_syscalls:sys_enter,syscalls:sys_enter_write "$@" --result "$work/exits" \
-		>"$work/kicks" ||
-		die "cannot count the system calls of $1" 125
-	took=$(($(date +%s%N) - begin))
-	kicks=$(sed -n 's/^kicks \([0-9]*\).*/\1/p' "$work/kicks")
-	batches=$(sed -n 's/.* batches \([0-9]*\).*/\1/p' "$work/kicks")
-	exits=$(sed -n 's/.*"mmio": \([0-9]*\).*/\1/p' "$work/exits")
-	calls=$(awk -F, '$3 == "raw_syscalls:sys_enter" { print $1 }' "$work/perf")
-	irqs=$(awk -F, '$3 == "syscalls:sys_enter_write" { print $1 }' "$work/perf")
-}
-
-per_request() { awk -v n="$1" -v all="$2" 'BEGIN { printf "%.3f", n / all }'; }
-
-# native_row ENGINE DO DEPTH COMMAND...: the median of 3 runs by time. What a run without requests takes is taken off.
-native_row() {
-	local engine=$1 op=$2 depth=$3 requests=$((20000 + 5000 * $3)) i runs='' none_took none_calls none_irqs none_exits
-	shift 3
-	native_run "$@" --append "do=$op depth=$depth requests=0"
-	none_took=$took none_calls=$calls none_irqs=$irqs none_exits=$exits
-	for i in 1 2 3; do
-		native_run "$@" --append "do=$op depth=$depth requests=$requests"
-		runs+="$((took - none_took)) $((calls - none_calls)) $((irqs - none_irqs)) $kicks"
-		runs+=" $((kicks + exits - none_exits)) $batches"$'\n'
-	done
-	read -r took calls irqs kicks exits batches < <(printf '%s' "$runs" | sort -n | sed -n 2p)
-	calls=$(per_request "$calls" "$requests") irqs=$(per_request "$irqs" "$requests")
-	kicks=$(per_request "$kicks" "$requests")
-	printf '  %-24s %9d %9s %9s %9s\n' "$engine, $op, depth $depth" \
-		$((requests * 1000000000 / took)) "$calls" "$irqs" "$kicks"
-	if ((depth == 32)); then
-		target "native, $engine, $op: calls, depth 32" "$calls" "$(native_limit "$engine" calls)"
-		target "native, $engine, $op: interrupts" "$irqs" 0.2
-		target "native, $engine, $op: exits a batch" "$(per_request "$exits" "$batches")" 1
-	fi
-}
-
-# Without io_uring each request is a system call of its own.
-native_limit() { [[ $1 == plain ]] && echo 1.2 || echo 0.2; }
-
-native_guest() {
-	local guest=$top/tests/kvm/guest
-	cc -std=gnu17 -I"$top" -O2 -ffreestanding -fno-stack-protector -fno-pic -fno-asynchronous-unwind-tables \
-		-mno-red-zone -mgeneral-regs-only -nostdlib -static -no-pie -Wl,-Ttext=0x200000 -Wl,--build-id=none \
-		-Wl,-z,noexecstack -DQUEUE_SIZE=128 -o "$work/ring" "$guest/start.S" "$guest/runtime.c" \
-		"$guest/virtio.c" "$parts/ring.c" || die "cannot compile ring.c" 125
+# native_judge ENGINE OP CALLS: at depth 32. Without io_uring each request is a system call of its own.
+native_judge() {
+	target "native, $1, $2: calls, depth 32" "$calls" "$3"
+	target "native, $1, $2: interrupts" "$irqs" 0.2
+	target "native, $1, $2: exits a batch" "$exits" 1
 }
 
 bench_block_native() {
-	local op depth vm
+	local op depth n vm
 	if ! kvm_answers; then
 		printf '\nno /dev/kvm on this host: engines not measured by themselves\n'
 		return
 	fi
-	native_guest
+	native_guest 128
 	dd if=/dev/urandom of="$work/image" bs=1M count=64 2>/dev/null
 	vm=("$vmm" --kernel "$work/ring" --disk "$work/image")
-	printf '\nengines (on this host, driver in ring 3, 4 KiB, image in the page cache, but for direct)\n'
-	printf '  %-24s %9s %9s %9s %9s\n' "" "per s" calls interrupts notified
+	native_head 'engines (on this host, driver in ring 3, 4 KiB, image in the page cache, but for direct)'
 	for op in read write; do
 		for depth in 1 32; do
-			native_row io_uring "$op" "$depth" "${vm[@]}"
-			native_row plain "$op" "$depth" python3 "$top/tests/without" io_uring "${vm[@]}"
-			native_row cow "$op" "$depth" "$vmm" --kernel "$work/ring" --disk "$work/image,cow"
+			n=$((20000 + 5000 * depth))
+			native_row io_uring "$op" "$depth" "$n" "${vm[@]}"
+			((depth == 1)) || native_judge io_uring "$op" 0.2
+			native_row plain "$op" "$depth" "$n" python3 "$top/tests/without" io_uring "${vm[@]}"
+			((depth == 1)) || native_judge plain "$op" 1.2
+			native_row cow "$op" "$depth" "$n" "$vmm" --kernel "$work/ring" --disk "$work/image,cow"
+			((depth == 1)) || native_judge cow "$op" 0.2
 		done
 		# A temporary folder may be in memory, which has no O_DIRECT.
 		if dd if="$work/image" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null; then
-			native_row direct "$op" 32 "$vmm" --kernel "$work/ring" --disk "$work/image,direct"
+			native_row direct "$op" 32 "$n" "$vmm" --kernel "$work/ring" --disk "$work/image,direct"
+			native_judge direct "$op" 0.2
 		fi
 	done
 }

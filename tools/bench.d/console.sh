@@ -54,4 +54,22 @@ bench_console() {
 		IFS='|' read -r job title limit <<<"${console_jobs[i]}"
 		console_row "$i" "$title" "$limit"
 	done
+	bench_console_native
+}
+
+bench_console_native() {
+	local depth n
+	if ! kvm_answers; then
+		printf '\nno /dev/kvm on this host: backends not measured by themselves\n'
+		return
+	fi
+	native_guest 64
+	native_head 'hvc0 (on this host, driver in ring 3, 80 bytes at a time)'
+	for depth in 1 32; do
+		n=$((depth == 1 ? 20000 : 1000000))
+		native_row file line "$depth" "$n" "$vmm" --kernel "$work/ring" --console "file=$work/text"
+		# shellcheck disable=SC2016  # for the shell in there
+		native_row pipe line "$depth" "$n" bash -c 'exec 9> >(exec cat >/dev/null) && exec "$@"' - \
+			"$vmm" --kernel "$work/ring" --console fd=9
+	done
 }

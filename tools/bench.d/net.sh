@@ -72,4 +72,29 @@ bench_net() {
 		IFS='|' read -r job title factor <<<"${net_jobs[i]}"
 		net_row "$i" "$title" "$factor"
 	done
+	bench_net_native
+}
+
+# A tap that is made for it, in a network namespace of its own; and passt's socket, with a reader who does nothing else.
+bench_net_native() {
+	local depth n
+	if ! kvm_answers; then
+		printf '\nno /dev/kvm on this host: backends not measured by themselves\n'
+		return
+	fi
+	native_guest 128
+	native_head 'backends (on this host, driver in ring 3, frames of 1514 bytes to the host)'
+	socat -u "UNIX-LISTEN:$work/frames,fork" OPEN:/dev/null &
+	child=$!
+	until [[ -S $work/frames ]]; do sleep 0.1; done
+	for depth in 1 32; do
+		n=$((depth == 1 ? 20000 : 500000))
+		if unshare --net true 2>/dev/null && [[ -w /dev/net/tun ]]; then
+			native_row tap frame "$depth" "$n" unshare --net "$vmm" --kernel "$work/ring" --net tap=bench0
+		fi
+		native_row socket frame "$depth" "$n" "$vmm" --kernel "$work/ring" --net "passt=$work/frames"
+	done
+	kill "$child"
+	wait "$child" 2>/dev/null || true
+	child=''
 }

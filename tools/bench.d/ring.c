@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/kvm/guest/virtio.h"
 
+#include <linux/if_ether.h>
 #include <linux/virtio_blk.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 
 /*
- * A virtio-blk driver that keeps `depth` requests of 4 KiB under way until `requests` are done, and
- * prints how often it notified the device, and how many batches of requests it made available: what
- * `tools/bench block` runs on this host. do=write writes.
+ * A driver that keeps `depth` requests under way until `requests` are done, and prints how often it
+ * notified the device, and how many batches of requests it made available: what `tools/bench` runs on
+ * this host. do=read and do=write are 4 KiB of a
+ * disk, do=frame a frame for the network, do=line text for the console.
  *
  * It works in ring 3, because some KVMs emulate ring 0 instruction by instruction. It polls for
  * answers, but asks for interrupts as Linux does, to have them counted.
  */
 
-#define BYTES 4096
-#define SLOTS (QUEUE_SIZE / 3)
+#define BYTES      4096
+#define LINE       80
+#define BLK_PARTS  3 /* descriptors of a disk's request */
+#define SENT_PARTS 1
+#define TRANSMIT   1 /* queue of a network card and of a console */
 
 #define SEL_USER_CODE (0x18 | 3)
 #define SEL_USER_DATA (0x20 | 3)
@@ -24,29 +30,53 @@
 #define PAGE_USER     4
 #define LARGE_PAGE    0x200000UL
 
-static struct device disk;
-static struct virtio_blk_outhdr header[SLOTS];
-static volatile uint8_t status[SLOTS];
-static uint8_t data[SLOTS][BYTES] __attribute__((aligned(4096)));
+static const struct job {
+	const char *name;
+	uint32_t id; /* of the device */
+	unsigned queue, parts;
+	uint32_t bytes; /* of what is sent */
+	uint32_t type; /* of a disk's request */
+} jobs[] = {
+	{ "read", VIRTIO_ID_BLOCK, 0, BLK_PARTS, BYTES, VIRTIO_BLK_T_IN },
+	{ "write", VIRTIO_ID_BLOCK, 0, BLK_PARTS, BYTES, VIRTIO_BLK_T_OUT },
+	{ "frame", VIRTIO_ID_NET, TRANSMIT, SENT_PARTS,
+	  sizeof(struct virtio_net_hdr_v1) + ETH_FRAME_LEN, 0 },
+	{ "line", VIRTIO_ID_CONSOLE, TRANSMIT, SENT_PARTS, LINE, 0 },
+};
+
+static const struct job *job = jobs;
+static struct device dev;
+static struct virtio_blk_outhdr header[QUEUE_SIZE];
+static volatile uint8_t status[QUEUE_SIZE]; /* VIRTIO_BLK_S_OK is 0 */
+static uint8_t data[QUEUE_SIZE][BYTES] __attribute__((aligned(4096)));
 static uint64_t todo, blocks, kicks, batches, seed = 1;
 static unsigned depth;
-static uint32_t type;
 
-/* Make the request of a slot, at a block that nothing foretells, available. */
-static void offer(unsigned slot)
+/* A request of a disk, at a block that nothing foretells. */
+static void fill(struct desc *d, unsigned slot)
 {
-	struct desc *d = &queue.desc[3 * slot];
+	const uint16_t next = (uint16_t)(BLK_PARTS * slot + 1);
 
 	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
 	header[slot].sector = (seed >> 33) % blocks * (BYTES / 512);
-	header[slot].type = type;
-	d[0] = (struct desc){ (uintptr_t)&header[slot], sizeof(header[slot]), DESC_NEXT,
-		              (uint16_t)(3 * slot + 1) };
+	header[slot].type = job->type;
+	d[0] = (struct desc){ (uintptr_t)&header[slot], sizeof(header[slot]), DESC_NEXT, next };
 	d[1] = (struct desc){ (uintptr_t)data[slot], BYTES,
-		              DESC_NEXT | (type == VIRTIO_BLK_T_IN ? DESC_WRITE : 0),
-		              (uint16_t)(3 * slot + 2) };
+		              DESC_NEXT | (job->type == VIRTIO_BLK_T_IN ? DESC_WRITE : 0),
+		              (uint16_t)(next + 1) };
 	d[2] = (struct desc){ (uintptr_t)&status[slot], 1, DESC_WRITE, 0 };
-	queue.avail.ring[queue.avail.idx % QUEUE_SIZE] = (uint16_t)(3 * slot);
+}
+
+/* Make the request of a slot available. */
+static void offer(unsigned slot)
+{
+	struct desc *d = &queue.desc[job->parts * slot];
+
+	if (job->id == VIRTIO_ID_BLOCK)
+		fill(d, slot);
+	else
+		*d = (struct desc){ (uintptr_t)data[slot], job->bytes, 0, 0 };
+	queue.avail.ring[queue.avail.idx % QUEUE_SIZE] = (uint16_t)(job->parts * slot);
 	__atomic_store_n(&queue.avail.idx, (uint16_t)(queue.avail.idx + 1), __ATOMIC_RELEASE);
 }
 
@@ -57,14 +87,14 @@ static void notify(uint16_t was)
 	if (!vring_need_event(*(volatile uint16_t *)&queue.used.avail_event, queue.avail.idx, was))
 		return;
 	kicks++;
-	device_write(&disk, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	device_write(&dev, VIRTIO_MMIO_QUEUE_NOTIFY, job->queue);
 }
 
 /* Take what has come back. Each request makes room for another. */
 static void take_answers(void)
 {
-	while (disk.used != __atomic_load_n(&queue.used.idx, __ATOMIC_ACQUIRE)) {
-		unsigned slot = queue.used.ring[disk.used++ % QUEUE_SIZE].id / 3;
+	while (dev.used != __atomic_load_n(&queue.used.idx, __ATOMIC_ACQUIRE)) {
+		unsigned slot = queue.used.ring[dev.used++ % QUEUE_SIZE].id / job->parts;
 
 		CHECK(status[slot] == VIRTIO_BLK_S_OK);
 		if (todo > 0) {
@@ -72,7 +102,7 @@ static void take_answers(void)
 			offer(slot);
 		}
 	}
-	queue.avail.used_event = disk.used;
+	queue.avail.used_event = dev.used;
 }
 
 __attribute__((noreturn)) static void drive(void)
@@ -81,11 +111,11 @@ __attribute__((noreturn)) static void drive(void)
 
 	for (unsigned slot = 0; slot < depth && todo > 0; slot++, todo--)
 		offer(slot);
-	while (disk.used != queue.avail.idx) {
+	while (dev.used != queue.avail.idx) {
 		batches += queue.avail.idx != was;
 		notify(was);
 		was = queue.avail.idx;
-		while (disk.used == __atomic_load_n(&queue.used.idx, __ATOMIC_ACQUIRE))
+		while (dev.used == __atomic_load_n(&queue.used.idx, __ATOMIC_ACQUIRE))
 			__asm__ volatile("pause");
 		take_answers();
 	}
@@ -172,13 +202,17 @@ __attribute__((noreturn)) static void enter_ring_3(void (*fn)(void))
 
 int main(void)
 {
-	CHECK(device_find(&disk, VIRTIO_ID_BLOCK, 0));
-	device_start(&disk, 1ULL << VIRTIO_RING_F_EVENT_IDX | 1ULL << VIRTIO_BLK_F_FLUSH);
-	blocks = device_read(&disk, VIRTIO_MMIO_CONFIG) / (BYTES / 512);
+	while (!arg_is("do", job->name))
+		CHECK(++job < jobs + sizeof(jobs) / sizeof(jobs[0]));
+	CHECK(device_find(&dev, job->id, 0));
+	device_begin(&dev, 1ULL << VIRTIO_RING_F_EVENT_IDX |
+	                           (job->id == VIRTIO_ID_BLOCK ? 1ULL << VIRTIO_BLK_F_FLUSH : 0));
+	device_queue(&dev, job->queue, &queue);
+	device_go(&dev);
 	todo = arg_num("requests", 0);
 	depth = (unsigned)arg_num("depth", 1);
-	type = arg_is("do", "write") ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN;
-	CHECK(depth <= SLOTS && blocks > 0);
+	blocks = device_read(&dev, VIRTIO_MMIO_CONFIG) / (BYTES / 512);
+	CHECK(depth * job->parts <= QUEUE_SIZE && (blocks > 0 || job->id != VIRTIO_ID_BLOCK));
 	open_memory();
 	load_tables();
 	enter_ring_3(drive);
