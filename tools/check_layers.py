@@ -40,7 +40,7 @@ LAYERS = {
     "ending": (["vmm/ending", "vmm/panic_watch", "vmm/verdict"], ["base", "loop"]),
     # The host's side of the VM: consoles, terminal, signals, result. Knows no guest.
     "host": (
-        ["vmm/chardev", "vmm/endpoint", "vmm/outq", "vmm/terminal", "vmm/caretaker",
+        ["vmm/chardev", "vmm/endpoint", "vmm/outfile", "vmm/outq", "vmm/terminal", "vmm/caretaker",
          "vmm/signals", "vmm/result", "vmm/conlog", "vmm/passt", "vmm/virtiofsd", "vmm/pidfile", "vmm/service", "vmm/peer",
          "vmm/unixsock", "vmm/connector"],
         ["base", "seccomp", "loop"],

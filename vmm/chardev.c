@@ -628,6 +628,7 @@ void chardev_attach(struct chardev *c, const struct chardev_ops *ops, void *self
 void chardev_start(struct chardev *c)
 {
 	c->started = true;
+	outfile_begin(&c->out.file, c->out.fd);
 	peer_begin(&c->peer);
 	pump_input(c, false);
 }

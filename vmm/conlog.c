@@ -24,14 +24,11 @@ int conlog_open(struct conlog *l, const char *path, uint64_t max, struct err *e)
 		return err_errno(e, ENOMEM, "cannot keep the console's last lines");
 	if (!path)
 		return 0;
-	/* O_APPEND: what was cut off the end must not come back as a hole. O_NONBLOCK: a FIFO
-	 * whose reader sleeps must not hold up the VM. */
-	l->fd = open(path,
-	             O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-	             0666);
-	if (l->fd < 0 || fstat(l->fd, &st) < 0)
-		return err_errno(e, errno, "cannot open the console log '%.120s'", path);
-	if (max > 0 && !S_ISREG(st.st_mode))
+	/* O_APPEND: what was cut off the end must not come back as a hole. */
+	l->fd = outfile_open(&l->file, path, O_APPEND);
+	if (l->fd < 0)
+		return err_errno(e, -l->fd, "cannot open the console log '%.120s'", path);
+	if (max > 0 && (fstat(l->fd, &st) < 0 || !S_ISREG(st.st_mode)))
 		return err_set(e, EINVAL,
 		               "the console log '%.120s' is not a file that can be shortened: "
 		               "leave out max=",
@@ -169,6 +166,7 @@ void conlog_show_last(const struct conlog *l)
 void conlog_close(struct conlog *l)
 {
 	fd_close(&l->fd);
+	outfile_end(&l->file);
 	free(l->tail);
 	l->tail = NULL;
 }

@@ -3,6 +3,7 @@
 #define VMM_CONLOG_H
 
 #include "vmm/err.h"
+#include "vmm/outfile.h"
 
 #include <stdbool.h>
 
@@ -22,6 +23,7 @@
 struct conlog {
 	int fd; /* -1: no file */
 	const char *path;
+	struct outfile file;
 	uint64_t max; /* bytes; 0: no bound */
 	uint64_t size; /* of the file */
 	uint64_t gap; /* bytes left out since the last that is in the file */
@@ -31,12 +33,13 @@ struct conlog {
 };
 
 /**
- * conlog_open() - Make the file, or empty it
+ * conlog_open() - Make the file, or open it
  * @l:    Any contents
- * @path: NULL: only the last bytes are kept, in memory
+ * @path: Outlives @l; NULL: only the last bytes are kept, in memory
  * @max:  Bound of the file in bytes, at least CONLOG_MAX_MIN; 0: none
  * @e:    Names the file and says why not
  *
+ * Until outfile_begin() its contents stay; closed before, a file that was made is removed.
  * Context: set-up; allocates memory of which only what is used is ever touched.
  * Return:  0, or -errno; conlog_close() is fine in both cases.
  */

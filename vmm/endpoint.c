@@ -72,7 +72,10 @@ void endpoint_inherit(struct endpoint *ep, int fd, int access)
 		int again = open_again(fd, access, &st);
 
 		if (again >= 0)
-			*ep = (struct endpoint){ ENDPOINT_NONBLOCK, again, true, CHUNK };
+			*ep = (struct endpoint){ .kind = ENDPOINT_NONBLOCK,
+				                 .fd = again,
+				                 .owned = true,
+				                 .chunk = CHUNK };
 		else if (!S_ISFIFO(st.st_mode))
 			ep->chunk = CHUNK_TTY;
 	}
@@ -113,19 +116,20 @@ struct endpoint endpoint_borrow(int fd, enum endpoint_kind kind)
 int endpoint_create(struct endpoint *ep, const char *path, struct err *e)
 {
 	struct stat st;
-	/* O_NONBLOCK: a FIFO without a reader is an error now rather than a hang in open(). */
-	CLEANUP_FD int fd =
-	        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+	int fd;
 
 	*ep = (struct endpoint){ .kind = ENDPOINT_NONE, .fd = -1 };
-	if (fd < 0 && errno == ENXIO)
+	fd = outfile_open(&ep->file, path, 0);
+	if (fd == -ENXIO)
 		return err_set(e, ENXIO,
 		               "cannot write to '%s': nothing reads it; start the reader first",
 		               path);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(e, errno, "cannot write to '%s'", path);
-	ep->kind = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) ? ENDPOINT_PLAIN : ENDPOINT_NONBLOCK;
-	ep->fd = fd_take(&fd);
+	if (fd < 0)
+		return err_errno(e, -fd, "cannot write to '%s'", path);
+	ep->kind = fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+	                   ? ENDPOINT_PLAIN
+	                   : ENDPOINT_NONBLOCK;
+	ep->fd = fd;
 	ep->owned = true;
 	ep->chunk = CHUNK;
 	return 0;
@@ -135,6 +139,7 @@ void endpoint_close(struct endpoint *ep)
 {
 	if (ep->kind != ENDPOINT_NONE && ep->owned)
 		close(ep->fd);
+	outfile_end(&ep->file);
 	*ep = (struct endpoint){ .kind = ENDPOINT_NONE, .fd = -1 };
 }
 

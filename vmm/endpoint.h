@@ -3,6 +3,7 @@
 #define VMM_ENDPOINT_H
 
 #include "vmm/err.h"
+#include "vmm/outfile.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -27,6 +28,7 @@ struct endpoint {
 	int fd;
 	bool owned; /* endpoint_close() closes it */
 	size_t chunk; /* bytes of one transfer, at most */
+	struct outfile file; /* of endpoint_create() */
 };
 
 /**
@@ -82,11 +84,12 @@ int endpoint_inherit_both(struct endpoint *in, struct endpoint *out, int fd,
 struct endpoint endpoint_borrow(int fd, enum endpoint_kind kind);
 
 /**
- * endpoint_create() - Make or empty a file to write to
+ * endpoint_create() - Make or open a file to write to
  * @ep:   Any contents
- * @path: File; also a FIFO that has a reader, or a device
+ * @path: File; also a FIFO that has a reader, or a device; outlives @ep
  * @e:    Says why not
  *
+ * Until outfile_begin() its contents stay; closed before, a file that was made is removed.
  * Context: set-up; does not wait for a FIFO's reader.
  * Return:  0, or -errno with @ep closed.
  */

@@ -109,8 +109,9 @@ static const struct jail_rule main_rules[] = {
 	RULE(restart_syscall, .why = "the kernel's way back into poll() after SIGSTOP",
 	     RARE("nobody stops us there")),
 	RULE(ftruncate,
-	     .why = "empty the result file when it cannot be written whole; resize an image",
-	     RARE("the disk is not full, and none grows")),
+	     .why = "empty files of output when the VM starts, and the result when it cannot "
+	            "be written whole; resize an image",
+	     RARE("no output goes to a file")),
 	ANY(wait4, "wait for the end of caretaker and connector"),
 	ANY(exit_group, "end of the process"),
 };

@@ -82,6 +82,7 @@ void witness_fini(struct machine *m)
 void witness_start(struct machine *m)
 {
 	m->witness.last_ns = now_ns();
+	outfile_begin(&m->witness.log.file, m->witness.log.fd);
 	if (m->cfg->idle_timeout_ms > 0)
 		timer_arm_ms(&m->witness.idle, m->cfg->idle_timeout_ms);
 }

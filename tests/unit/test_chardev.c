@@ -242,7 +242,9 @@ START_TEST(put_to_slow_reader_loses_nothing)
 	n_wanted = MANY;
 	if (careful[_i]) { /* as after su: the pipe could not be opened again */
 		endpoint_close(&c.out);
-		c.out = (struct endpoint){ ENDPOINT_CAREFUL, STDOUT_FILENO, false, 64 };
+		c.out = (struct endpoint){ .kind = ENDPOINT_CAREFUL,
+			                   .fd = STDOUT_FILENO,
+			                   .chunk = 64 };
 	}
 	ck_assert_int_eq(pthread_create(&guest, NULL, write_many, NULL), 0);
 

@@ -73,13 +73,14 @@ START_TEST(put_goes_to_the_file_in_order)
 }
 END_TEST
 
-START_TEST(open_replaces_an_older_log)
+START_TEST(begin_replaces_an_older_log)
 {
 	FILE *f = fopen(path, "w");
 
 	fputs("older", f);
 	fclose(f);
 	ck_assert_int_eq(conlog_open(&l, path, 0, &err), 0);
+	outfile_begin(&l.file, l.fd);
 	ck_assert_str_eq(contents(path), "");
 }
 END_TEST
@@ -197,7 +198,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, put_goes_to_the_file_in_order);
-	tcase_add_test(tc, open_replaces_an_older_log);
+	tcase_add_test(tc, begin_replaces_an_older_log);
 	tcase_add_test(tc, put_to_a_bounded_file_keeps_beginning_and_end);
 	tcase_add_test(tc, put_never_grows_a_file_past_its_bound);
 	tcase_add_test(tc, put_to_a_full_disk_marks_what_is_missing);

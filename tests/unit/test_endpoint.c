@@ -153,7 +153,7 @@ START_TEST(write_careful_pipe_is_at_most_what_a_ready_pipe_takes)
 	static const uint8_t zeros[65536];
 
 	ck_assert_int_eq(pipe(fds), 0);
-	ep = (struct endpoint){ ENDPOINT_CAREFUL, fds[1], false, 4096 };
+	ep = (struct endpoint){ .kind = ENDPOINT_CAREFUL, .fd = fds[1], .chunk = 4096 };
 
 	ck_assert_int_eq(endpoint_write(&ep, zeros, sizeof(zeros)), 4096);
 	ep.kind = ENDPOINT_NONE;
@@ -168,15 +168,19 @@ START_TEST(write_full_device_says_so)
 }
 END_TEST
 
-START_TEST(create_file_empties_it)
+START_TEST(create_file_empties_it_when_it_begins)
 {
 	struct stat st;
 
 	ck_assert_int_eq(endpoint_create(&ep, path, NULL), 0);
+	outfile_begin(&ep.file, ep.fd);
 	ck_assert_int_eq(endpoint_write(&ep, "x", 1), 1);
 	endpoint_close(&ep);
 
 	ck_assert_int_eq(endpoint_create(&ep, path, NULL), 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_size, 1);
+	outfile_begin(&ep.file, ep.fd);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_int_eq(st.st_size, 0);
 	ck_assert_int_eq(ep.kind, ENDPOINT_PLAIN);
@@ -237,7 +241,7 @@ int main(void)
 	tcase_add_test(tc, write_full_pipe_does_not_block);
 	tcase_add_test(tc, write_careful_pipe_is_at_most_what_a_ready_pipe_takes);
 	tcase_add_test(tc, write_full_device_says_so);
-	tcase_add_test(tc, create_file_empties_it);
+	tcase_add_test(tc, create_file_empties_it_when_it_begins);
 	tcase_add_test(tc, create_fifo_without_reader_names_remedy);
 	tcase_add_test(tc, create_directory_names_it);
 	tcase_add_test(tc, reserve_stdio_fills_closed_descriptors);
