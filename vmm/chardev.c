@@ -542,7 +542,7 @@ static int open_ends(struct chardev *c, struct err *e)
 		break;
 	case WHERE_UNIX:
 		r = peer_listen(&c->peer, where->path, c->setup.loop, peer_came, e);
-		if (r == 0)
+		if (c->peer.source.fd >= 0) /* also if it cannot be watched */
 			caretaker_owns_path(c->setup.caretaker, c->setup.path_index, where->path);
 		break;
 	case WHERE_PTY:

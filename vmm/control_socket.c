@@ -123,17 +123,20 @@ static int take_over(const struct place *p, struct err *e)
 	return 0;
 }
 
-/* Nobody else takes the place meanwhile, as it is locked. */
-static int name_it(const struct place *p)
+/* The name that bind() gives to the file. */
+static const char *bound_name(const struct place *p)
 {
-	const char *now = p->name_at_first + 1;
-	int code;
+	return p->is_long ? p->name_at_first + 1 : p->name;
+}
 
-	if (renameat(p->dir_fd, now, p->dir_fd, p->name) == 0)
-		return 0;
-	code = errno;
-	(void)unlinkat(p->dir_fd, now, 0);
-	return -code;
+/* A long name comes last: nobody else takes the place meanwhile, as it is locked. */
+static int go_public(const struct place *p, int fd)
+{
+	if (listen(fd, BACKLOG) < 0)
+		return -errno;
+	if (p->is_long && renameat(p->dir_fd, bound_name(p), p->dir_fd, p->name) < 0)
+		return -errno;
+	return 0;
 }
 
 static int bind_here(const struct place *p, bool shared, struct err *e)
@@ -146,11 +149,13 @@ static int bind_here(const struct place *p, bool shared, struct err *e)
 		return err_errno(e, errno, "cannot make a socket");
 	/* The file gets the mode of the socket, less the umask. */
 	if ((!shared && fchmod(fd, S_IRUSR | S_IWUSR) < 0) ||
-	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, BACKLOG) < 0)
+	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return err_errno(e, errno, "cannot listen on '%.100s'", p->path);
-	r = p->is_long ? name_it(p) : 0;
-	if (r < 0)
+	r = go_public(p, fd);
+	if (r < 0) {
+		(void)unlinkat(p->dir_fd, bound_name(p), 0);
 		return err_errno(e, -r, "cannot listen on '%.100s'", p->path);
+	}
 	return fd_take(&fd);
 }
 

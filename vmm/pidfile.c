@@ -29,23 +29,36 @@ static bool is_same(const char *path, int fd)
 	       there.st_ino == here.st_ino;
 }
 
+static int lock(const char *path, int fd, struct err *e)
+{
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(e, errno, "cannot write the pidfile '%.100s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, EINVAL, "the pidfile '%.100s' is not a regular file", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? in_use(path, fd, e)
+	                            : err_errno(e, errno, "cannot lock the pidfile '%.100s'", path);
+}
+
 static int open_locked(const char *path, struct err *e)
 {
-	for (unsigned i = 0; i < TRIES; i++) {
-		CLEANUP_FD int fd =
-		        open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
-		struct stat st;
+	const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 
-		if (fd < 0 || fstat(fd, &st) < 0)
-			return err_errno(e, errno, "cannot write the pidfile '%.100s'", path);
-		if (!S_ISREG(st.st_mode))
-			return err_set(e, EINVAL, "the pidfile '%.100s' is not a regular file",
-			               path);
-		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-			return errno == EWOULDBLOCK
-			               ? in_use(path, fd, e)
-			               : err_errno(e, errno, "cannot lock the pidfile '%.100s'",
-			                           path);
+	for (unsigned i = 0; i < TRIES; i++) {
+		CLEANUP_FD int fd = open(path, flags | O_EXCL, 0644);
+		const bool made = fd >= 0;
+		int r;
+
+		if (!made && errno == EEXIST)
+			fd = open(path, flags, 0644);
+		r = lock(path, fd, e);
+		if (r < 0 && made)
+			(void)unlink(path);
+		if (r < 0)
+			return r;
 		if (is_same(path, fd))
 			return fd_take(&fd);
 	}
@@ -56,12 +69,14 @@ int pidfile_create(const char *path, struct err *e)
 {
 	CLEANUP_FD int fd = open_locked(path, e);
 	char text[16];
-	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid()), r;
 
 	if (fd < 0)
 		return fd_take(&fd);
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len)
-		return err_errno(e, errno ? errno : ENOSPC, "cannot write the pidfile '%.100s'",
-		                 path);
-	return fd_take(&fd);
+	errno = ENOSPC; /* of a short write */
+	if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)len, 0) == len)
+		return fd_take(&fd);
+	r = err_errno(e, errno, "cannot write the pidfile '%.100s'", path);
+	(void)unlink(path); /* ours by now, and of no more use than a stale one */
+	return r;
 }

@@ -91,8 +91,11 @@ int unixsock_listen(const char *path, struct err *e)
 		return err_errno(e, -fd, "cannot make socket '%s'", path);
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return err_errno(e, errno, "cannot make socket '%s'", path);
-	if (listen(fd, BACKLOG) < 0)
-		return err_errno(e, errno, "cannot listen on socket '%s'", path);
+	if (listen(fd, BACKLOG) < 0) {
+		r = err_errno(e, errno, "cannot listen on socket '%s'", path);
+		(void)unlink(path);
+		return r;
+	}
 	return fd_take(&fd);
 }
 
