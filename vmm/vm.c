@@ -3,6 +3,7 @@
 
 #include "arch/arch.h"
 #include "vmm/log.h"
+#include "vmm/num.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 
 #define KVM_API_VERSION_WANTED 12 /* the only one since Linux 2.6.22 */
+#define SLOT_BYTES_MAX         (4 * TiB) /* half of what KVM takes as one piece, 2^31 - 1 pages */
 #define CREATE_VM_TRIES        5 /* KVM_CREATE_VM is interruptible, and signals are part of life */
 
 /* Name the group that may open /dev/kvm: the usual remedy is to join it. */
@@ -88,22 +90,33 @@ void vm_destroy(struct vm *vm)
 	fd_close(&vm->kvm_fd);
 }
 
-int vm_add_ram(struct vm *vm, const struct gmem *mem, struct err *e)
+static int add_region(struct vm *vm, const struct gmem_region *g, struct err *e)
 {
-	for (unsigned i = 0; i < mem->n_regions; i++) {
-		const struct gmem_region *g = &mem->region[i];
+	for (uint64_t at = 0; at < g->size; at += SLOT_BYTES_MAX) {
+		const uint64_t left = g->size - at;
 		struct kvm_userspace_memory_region slot = {
 			.slot = vm->n_memslots++,
-			.guest_phys_addr = g->base.a,
-			.memory_size = g->size,
-			.userspace_addr = (uintptr_t)g->host,
+			.guest_phys_addr = g->base.a + at,
+			.memory_size = left < SLOT_BYTES_MAX ? left : SLOT_BYTES_MAX,
+			.userspace_addr = (uintptr_t)g->host + at,
 		};
 
 		if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
-			return err_errno(e, errno, "KVM refuses %ju MiB of RAM at 0x%jx",
-			                 (uintmax_t)(g->size >> 20), (uintmax_t)g->base.a);
+			return err_errno(e, errno,
+			                 "KVM refuses %ju MiB of RAM at 0x%jx; give --memory less",
+			                 (uintmax_t)(slot.memory_size / MiB),
+			                 (uintmax_t)slot.guest_phys_addr);
 	}
 	return 0;
+}
+
+int vm_add_ram(struct vm *vm, const struct gmem *mem, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < mem->n_regions && r == 0; i++)
+		r = add_region(vm, &mem->region[i], e);
+	return r;
 }
 
 bool vm_can_show(const struct vm *vm)
