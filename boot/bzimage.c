@@ -38,7 +38,8 @@ static int check_kind(const struct file *f, const struct setup_header *s, struct
 {
 	if (s->boot_flag != BOOT_FLAG)
 		return err_set(e, EINVAL,
-		               "kernel '%s' is damaged: its boot sector has no signature 0xaa55",
+		               "kernel '%s' is damaged: its boot sector has no signature 0xaa55; "
+		               "copy it again",
 		               f->name);
 	if (s->version < PROTOCOL_MIN)
 		return err_set(
@@ -67,7 +68,8 @@ static int load_address(const struct file *f, const struct setup_header *s, uint
 	}
 	if (!num_is_pow2(s->kernel_alignment))
 		return err_set(e, EINVAL,
-		               "kernel '%s' is damaged: its alignment 0x%x is not a power of two",
+		               "kernel '%s' is damaged: its alignment 0x%x is not a power of two; "
+		               "copy it again",
 		               f->name, s->kernel_alignment);
 	*ret = s->pref_address < LAYOUT_HIGH_RAM ? LAYOUT_HIGH_RAM : s->pref_address;
 	if (*ret > LAYOUT_GAP_END)
@@ -91,8 +93,10 @@ static int payload(const struct file *f, const struct setup_header *s, uint64_t 
 		        "it again",
 		        f->name, (uintmax_t)f->size, (uintmax_t)(off + len));
 	if (len <= ENTRY_64_OFFSET)
-		return err_set(e, EINVAL, "kernel '%s' is damaged: %ju bytes of code are too few",
-		               f->name, (uintmax_t)len);
+		return err_set(
+		        e, EINVAL,
+		        "kernel '%s' is damaged: %ju bytes of code are too few; copy it again",
+		        f->name, (uintmax_t)len);
 	*ret_off = off;
 	*ret_len = len;
 	return 0;

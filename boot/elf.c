@@ -68,8 +68,9 @@ static int check_ident(const struct file *f, const struct kernel_head *h, struct
 		               "kernel '%s' is a 32-bit ELF image: give a kernel built for x86_64",
 		               f->name);
 	if (h->bytes[EI_CLASS] != ELFCLASS64)
-		return err_set(e, EINVAL, "kernel '%s' is damaged: its ELF class is %u", f->name,
-		               h->bytes[EI_CLASS]);
+		return err_set(e, EINVAL,
+		               "kernel '%s' is damaged: its ELF class is %u; copy it again",
+		               f->name, h->bytes[EI_CLASS]);
 	if (h->bytes[EI_DATA] != ELFDATA2LSB)
 		return err_set(
 		        e, ENOEXEC,
@@ -98,7 +99,7 @@ static int check_header(const struct file *f, const Elf64_Ehdr *eh, struct err *
 	if (eh->e_phnum == 0 || eh->e_phnum > SEGMENTS_MAX || eh->e_phentsize != sizeof(Elf64_Phdr))
 		return err_set(e, EINVAL,
 		               "kernel '%s': %u program headers of %u bytes; 1 to %u of %zu can be "
-		               "loaded",
+		               "loaded; give vmlinux",
 		               f->name, eh->e_phnum, eh->e_phentsize, SEGMENTS_MAX,
 		               sizeof(Elf64_Phdr));
 	return 0;
@@ -142,7 +143,7 @@ static int read_segments(struct image *im, const Elf64_Ehdr *eh, struct err *e)
 			return err_set(
 			        e, EINVAL,
 			        "kernel '%s' is damaged: segment %u has more bytes in the file "
-			        "than in memory",
+			        "than in memory; copy it again",
 			        f->name, i);
 	}
 	return 0;
@@ -174,14 +175,14 @@ static int check_memory(const struct image *im, const struct gmem *mem, struct k
 		if (!num_inside(p->p_paddr, p->p_memsz, UINT64_MAX))
 			return err_set(e, EINVAL,
 			               "kernel '%s' is damaged: segment %u wraps around the end of "
-			               "memory",
+			               "memory; copy it again",
 			               name, i);
 		for (unsigned j = 0; j < i; j++)
 			if (is_loaded(&im->ph[j]) && overlap(p, &im->ph[j]))
 				return err_set(
 				        e, EINVAL,
 				        "kernel '%s' is damaged: segments %u and %u overlap in "
-				        "memory",
+				        "memory; copy it again",
 				        name, j, i);
 		k->begin = p->p_paddr < k->begin ? p->p_paddr : k->begin;
 		k->end = p->p_paddr + p->p_memsz > k->end ? p->p_paddr + p->p_memsz : k->end;

@@ -26,7 +26,9 @@ int file_open(struct file *ret, const char *path, const char *what, struct err *
 
 	file_name(name, path);
 	if (fd < 0)
-		return err_errno(e, errno, "cannot open %s '%s'", what, name);
+		return err_set(e, errno, "cannot open %s '%s': %s; %s", what, name, strerror(errno),
+		               errno == EACCES ? "copy it, or let this user read it"
+		                               : "check the name");
 	if (fstat(fd, &st) < 0)
 		return err_errno(e, errno, "cannot size %s '%s'", what, name);
 	if (S_ISDIR(st.st_mode))
@@ -37,7 +39,7 @@ int file_open(struct file *ret, const char *path, const char *what, struct err *
 		        "%s '%s' is not a regular file: copy its contents to one and give that",
 		        what, name);
 	if (st.st_size <= 0)
-		return err_set(e, EINVAL, "%s '%s' is empty", what, name);
+		return err_set(e, EINVAL, "%s '%s' is empty: copy it again", what, name);
 	*ret = (struct file){ .size = (uint64_t)st.st_size };
 	memcpy(ret->name, name, sizeof(name));
 	ret->fd = fd_take(&fd);

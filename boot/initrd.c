@@ -60,7 +60,7 @@ static int pile_add(struct pile *p, const struct boot_archive *a, const struct g
 		return r;
 	p->n++;
 	if (f->size == 0)
-		return err_set(e, EINVAL, "initrd '%s' is empty", f->name);
+		return err_set(e, EINVAL, "initrd '%s' is empty: make it again", f->name);
 	/* No kernel takes an initial RAM disk of 4 GiB; the sum below cannot wrap. */
 	if (f->size >= LAYOUT_GAP_END || at + f->size >= LAYOUT_GAP_END)
 		return err_set(e, E2BIG,

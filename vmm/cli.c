@@ -91,7 +91,9 @@ static int take_option(struct walk *w, const struct opt *o, const struct spellin
 	int r;
 
 	if (w->seen & bit && o->repeat == 0)
-		return err_set(e, EINVAL, "option '%.*s' is given twice", s->len, s->text);
+		return err_set(e, EINVAL, "option '%.*s' is given twice: %s", s->len, s->text,
+		               o->type == OPT_ROOT ? "use '--disk' for a further disk"
+		                                   : "leave one out");
 	w->seen |= bit;
 	if (!o->arg)
 		return take_word(w, o, s, value, e);

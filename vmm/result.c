@@ -207,7 +207,9 @@ static int close_fd(int fd)
 static int write_failed(const char *path, int fd, int code, struct err *e)
 {
 	if (path)
-		return err_errno(e, code, "cannot write the result to '%.120s'", path);
+		return err_errno(e, code,
+		                 "cannot write the result to '%.120s', give --result another place",
+		                 path);
 	return err_errno(e, code, "cannot write the result to 'fd=%d'", fd);
 }
 

@@ -225,7 +225,7 @@ static int create_all(struct machine *m, struct err *e)
 	if (n > arch_platform.n_virtio)
 		return err_set(e, ENOSPC,
 		               "%u virtio devices, %u of them disks and network cards, are more "
-		               "than this machine's %u windows",
+		               "than this machine's %u windows: leave some out",
 		               n, m->cfg->n_disks + m->cfg->n_nets, arch_platform.n_virtio);
 	m->slot = calloc(n, sizeof(*m->slot));
 	if (!m->slot)

@@ -284,9 +284,9 @@ static const struct {
 	const char *message;
 } paths[] = {
 	{ "/nonexistent/k", -ENOENT,
-	  "cannot open kernel '/nonexistent/k': No such file or directory" },
+	  "cannot open kernel '/nonexistent/k': No such file or directory; check the name" },
 	{ "/tmp", -EISDIR, "kernel '/tmp' is a directory: give a file" },
-	{ "", -ENOENT, "cannot open kernel '': No such file or directory" },
+	{ "", -ENOENT, "cannot open kernel '': No such file or directory; check the name" },
 };
 
 START_TEST(load_kernel_that_cannot_be_opened_is_named)

@@ -140,7 +140,7 @@ START_TEST(load_empty_data_is_refused)
 	struct boot_archive a = { .path = "built-in", .data = "" };
 
 	ck_assert_int_eq(load(&a, 1), -EINVAL);
-	ck_assert_str_eq(e.msg, "initrd 'built-in' is empty");
+	ck_assert_str_eq(e.msg, "initrd 'built-in' is empty: make it again");
 }
 END_TEST
 
@@ -150,7 +150,9 @@ START_TEST(load_missing_file_is_named)
 	struct boot_archive a[] = { { .path = f.path }, { .path = "/nonexistent/x" } };
 
 	ck_assert_int_eq(load(a, 2), -ENOENT);
-	ck_assert_str_eq(e.msg, "cannot open initrd '/nonexistent/x': No such file or directory");
+	ck_assert_str_eq(
+	        e.msg,
+	        "cannot open initrd '/nonexistent/x': No such file or directory; check the name");
 	close(f.fd);
 }
 END_TEST

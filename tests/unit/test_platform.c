@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arch/arch.h"
 #include "tests/unit/run.h"
+#include "vmm/config.h"
 #include "vmm/num.h"
 
 #include <linux/virtio_mmio.h>
@@ -48,6 +49,7 @@ START_TEST(platform_virtio_windows_stay_inside_gap_and_ioapic)
 	ck_assert_uint_eq(arch_platform.virtio_stride % 4096, 0);
 	ck_assert_uint_ge(arch_platform.virtio_stride, VIRTIO_MMIO_CONFIG + v->len);
 	ck_assert_uint_le(v->gsi + arch_platform.n_virtio, 24);
+	ck_assert_uint_eq(CONFIG_DISKS_MAX + 1, arch_platform.n_virtio);
 }
 END_TEST
 

@@ -173,8 +173,8 @@ START_TEST(write_to_a_full_disk_names_the_file)
 {
 	ck_assert_int_eq(result_open(&result, "/dev/full", -1, &err), 0);
 	ck_assert_int_eq(result_write(&result, &exited, &err), -ENOSPC);
-	ck_assert_str_eq(err.msg,
-	                 "cannot write the result to '/dev/full': No space left on device");
+	ck_assert_str_eq(err.msg, "cannot write the result to '/dev/full', give --result another "
+	                          "place: No space left on device");
 	ck_assert_int_eq(result.fd, -1);
 }
 END_TEST
