@@ -29,7 +29,7 @@ handed_cases() {
 	rm -f "$work/qmp"
 	hand_over "$vmm" --kernel "$guests/end" --append by=halt --grace 0 --serial none --kvm fd=kvm \
 		--control fd=control 2>"$work/err" &
-	until [ -S "$work/qmp" ]; do sleep 0.02; done
+	appears -S "$work/qmp"
 	ctl_says 'control, a socket that systemd made' 0 '^status: running' query-status
 	ctl_says 'control, quit by that socket' 0 '' quit
 	wait $!
@@ -86,7 +86,7 @@ attach_cases() {
 			--control qmp </dev/null 2>err
 	) &
 	controlled=$!
-	until [ -S "$work/qmp" ]; do sleep 0.02; done
+	appears -S "$work/qmp"
 	pty_cases 'vmmctl console' "${vmm}ctl" "$work/qmp" console
 	ctl_says 'vmmctl console, none of this name' 125 "has no console 'no'" console no
 	problem=

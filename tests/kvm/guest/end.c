@@ -31,6 +31,24 @@ static void pvpanic(void)
 	outb(PORT_RESET, 1);
 }
 
+#define NO_RAM 0xd0000000 /* mapped, and nothing is there */
+
+/* There is no instruction to fetch: on any KVM an end. */
+static void jump(void)
+{
+	uint64_t to = NO_RAM;
+
+	__asm__ volatile("jmp *%0" : : "r"(to));
+}
+
+/* Only a device could take it, for which KVM has to know the instruction: no KVM knows this one. */
+static void store(void)
+{
+	uint64_t to = NO_RAM;
+
+	__asm__ volatile("fbstp (%0)" : : "b"(to) : "memory");
+}
+
 int main(void)
 {
 	const uint64_t status = arg_num("status", 0);
@@ -52,6 +70,10 @@ int main(void)
 		panic_reset();
 	else if (arg_is("by", "triple"))
 		triple_fault();
+	else if (arg_is("by", "jump"))
+		jump();
+	else if (arg_is("by", "store"))
+		store();
 	else if (arg_is("by", "halt"))
 		halt(); /* not an end: --timeout must end it */
 	else
