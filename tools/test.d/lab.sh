@@ -75,6 +75,7 @@ lab_cases() {
 	log=$(mktemp "$work/lab.XXXXXX")
 	mkdir "$log.alive"
 	mapfile -t left < <("${runner[@]}" --part "$1/$2" --list)
+	((${#left[@]} > 0)) || { echo "not ok - part $1 of $2: no case was found"; return 1; }
 	for ((try = 1; try <= lab_tries && ${#left[@]} > 0; try++)); do
 		((try == 1)) || echo "# the lab stood still: ${#left[@]} cases go on in a new one"
 		: >"$log"

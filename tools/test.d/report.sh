@@ -41,14 +41,16 @@ read_tap() {
 
 # run_tap COMMAND...: a test program whose output read_tap understands.
 run_tap() {
-	local failed_before status
-	failed_before=$(count fail "$tier")
+	local failed_before all_before status
+	failed_before=$(count fail "$tier") all_before=$(count '.*' "$tier")
 	set +e
 	"$@" </dev/null | read_tap
 	status=${PIPESTATUS[0]}
 	set -e
 	if ((status)) && [[ $(count fail "$tier") == "$failed_before" ]]; then
 		cannot_run "'$*' ended with status $status, and no case says why"
+	elif [[ $(count '.*' "$tier") == "$all_before" ]]; then
+		cannot_run "'$*' ran no case"
 	fi
 }
 
@@ -68,10 +70,10 @@ run_case() {
 	fi
 }
 
-# The failures once more, the table, the closing line; ends the run.
+# What failed and what could not run, once more, the table, the closing line; ends the run.
 print_table() {
 	local passed failed skip
-	grep -h '^fail ' "$work"/results-* 2>/dev/null | sed 's/^fail /failed: /' || true
+	sed -n -e 's/^fail /failed: /p' -e 's/^skip /skipped: /p' "$work"/results-* 2>/dev/null || true
 	printf '\n%-6s %6s %7s %7s %8s %8s\n' tier cases passed failed skipped seconds
 	for tier in "${tiers[@]}"; do
 		has_results || continue
