@@ -96,13 +96,18 @@ static int not_permitted(FILE *out)
 /* Open the node, or tell why not. Returns the descriptor, or -1 with @ret_status set. */
 static int open_node(FILE *out, int *ret_status)
 {
-	int fd = open(VM_KVM_PATH, O_RDWR | O_CLOEXEC);
+	CLEANUP_FD int fd = open(VM_KVM_PATH, O_RDWR | O_CLOEXEC);
 
-	if (fd >= 0) {
+	if (fd >= 0 && ioctl(fd, KVM_GET_API_VERSION, 0) >= 0) {
 		fprintf(out, LINE "usable\n", VM_KVM_PATH);
-		return fd;
+		return fd_take(&fd);
 	}
 	switch (errno) {
+	case ENOTTY:
+		fprintf(out, LINE "is no KVM device; remove it, then: %s\n", VM_KVM_PATH,
+		        arch_kvm_remedy());
+		*ret_status = verdict_no(out, VM_KVM_PATH " is no KVM device");
+		break;
 	case EACCES:
 	case EPERM:
 		*ret_status = not_permitted(out);

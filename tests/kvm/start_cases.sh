@@ -109,6 +109,22 @@ refused_cases() {
 	verdict 'a start replaces what was in files' "$problem"
 }
 
+# What --check-host says last is what its status says.
+check_host_case() {
+	local got want='ordinary kernels can run here'
+	"$vmm" --check-host >"$work/out" 2>"$work/err"
+	got=$?
+	problem=
+	case $got in
+	0) ;;
+	77) want='ordinary kernels cannot run here: ' ;;
+	*) problem="status $got" ;;
+	esac
+	tail -n 1 "$work/out" | grep -q "^$want" || problem="$problem status $got, and the last line is not '$want'"
+	grep -qE '^/dev/kvm +usable' "$work/out" || problem="$problem no word of /dev/kvm"
+	verdict 'check-host, status and verdict' "$problem"
+}
+
 # reported NAME PATTERN WAY LINE...: guest and vCPU end, and each of these is in the report.
 reported() {
 	local name=$1 pattern=$2 way=$3 line

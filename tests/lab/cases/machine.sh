@@ -55,6 +55,39 @@ case_check_host() {
 	expect_text '^optional +NO +/dev/net/tun +not permitted; lost: --net tap=NAME$'
 }
 
+# no_kvm REPORT WHY TEXT: a line of --check-host about the node, the reason in its last line, and the
+# beginning of what a start says.
+no_kvm() {
+	check_host
+	[[ $status == 77 ]] || fail "--check-host ended with $status, wanted 77"
+	expect_text "^/dev/kvm +$1"
+	expect_line "ordinary kernels cannot run here: /dev/kvm $2"
+	boot_stock
+	expect_end 125 error
+	grep -Eq -- "^vmm: /dev/kvm $3" "$work/err" || fail "stderr does not say: $3"
+	(($(wc -l <"$work/err") == 1)) || fail "stderr has not just one line"
+}
+
+# In a /dev of the case's own, so that no other case finds it so.
+lab_case kvm_node_is_missing_or_closed fast=1
+case_kvm_node_is_missing_or_closed() {
+	mount -t tmpfs none /dev
+	mknod -m 666 /dev/null c 1 3
+	ln -s /proc/self/fd /dev/fd
+	no_kvm 'missing; .*/dev/kvm' 'is missing' 'is missing: enable virtualization .* load kvm_intel or kvm_amd'
+	echo >/dev/kvm
+	no_kvm 'is no KVM device; remove it' 'is no KVM device' "is no KVM device; 'vmm --check-host'"
+	rm /dev/kvm
+	mknod -m 660 /dev/kvm c 10 232
+	by_user # of another group
+	chgrp daemon /dev/kvm
+	no_kvm "not permitted; group 'daemon' may: sudo usermod -aG daemon" 'is not permitted' \
+		"is not permitted: join its group \('usermod -aG daemon USER'"
+	chmod 600 /dev/kvm
+	no_kvm 'not permitted, and no group may use it: sudo chown root:kvm' 'is not permitted' \
+		"is not permitted: run as root, or 'chmod g\+rw'"
+}
+
 lab_case own_kernel_words
 case_own_kernel_words() {
 	boot_amd64 --no-default-cmdline --append "console=ttyS0 reboot=t panic=-1" --append "$(run_word 'cat /proc/cmdline')"
