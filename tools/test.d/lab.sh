@@ -11,23 +11,41 @@ tier_lab() {
 	if host_fit; then
 		say "lab: ordinary kernels run on this host, so no lab is needed"
 		run_tap env "VMM=$vmm" "${images[@]}" "${runner[@]}"
-		[[ $fast ]] || run_case 'quickstart without a terminal' quickstart
+		[[ $fast ]] || quickstart_cases
 		return 0
 	fi
 	packages_need lab
 	labs=$(($(nproc) > 1 && $(memory_mib) > 8000 ? 2 : 1))
 	say "lab: running in $labs of tools/lab"
 	run_labs $labs
-	[[ $fast ]] || run_case 'quickstart without a terminal' quickstart
+	[[ $fast ]] || run_tap tests/lab/tool
+	[[ $fast ]] || quickstart_cases
 }
 
 # What a newcomer runs first. It builds nothing new.
+quickstart_cases() {
+	run_case 'quickstart without a terminal' quickstart
+	run_case 'quickstart on a terminal' quickstart_on_terminal
+	run_case 'quickstart --debian to the login prompt' quickstart_debian
+}
+
 quickstart() {
 	local shown
 	shown=$(tools/quickstart </dev/null | tr -d '\r') || return 1
 	printf '%s\n' "$shown"
 	grep -q '^Linux .* x86_64 GNU/Linux' <<<"$shown" && grep -q '^/dev/vda / ext4 rw' <<<"$shown"
 }
+
+# The images of the cache, but not the disk that the user keeps there.
+quickstart_on_terminal() {
+	local dir
+	dir=$(mktemp -d "$work/cache.XXXXXX")
+	ln -s "$cache"/* "$dir"
+	rm -f "$dir/quickstart"
+	VMM_CACHE=$dir python3 tests/pty/quickstart.py tools/quickstart
+}
+
+quickstart_debian() { tools/quickstart --debian </dev/null | tr -d '\r' | tee /dev/stderr | grep '^guest login: ' >/dev/null; }
 
 # Set `images` to NAME=PATH of all that the cases boot.
 lab_images() {
