@@ -29,7 +29,7 @@ static void *io_main(void *arg)
 
 	prctl(PR_SET_NAME, "io");
 	pace_init(&t->loop.pace);
-	t->refused = seccomp_enter(SECCOMP_IO, 0, t->filter);
+	t->refused = seccomp_enter(t->role, 0, t->filter);
 	sem_post(&t->begun);
 	wait_for(&t->gate);
 	r = loop_run(&t->loop);
@@ -38,11 +38,13 @@ static void *io_main(void *arg)
 	return NULL;
 }
 
-int io_thread_start(struct io_thread *t, enum seccomp_mode filter, struct err *e)
+int io_thread_start(struct io_thread *t, enum seccomp_role role, enum seccomp_mode filter,
+                    struct err *e)
 {
 	pthread_attr_t attr;
 	int r;
 
+	t->role = role;
 	t->filter = filter;
 
 	pthread_attr_init(&attr);

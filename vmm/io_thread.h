@@ -13,6 +13,7 @@ struct io_thread {
 	pthread_t thread;
 	sem_t gate; /* the thread waits here until it is released or stopped */
 	sem_t begun; /* the thread has, or has not got, its filter */
+	enum seccomp_role role;
 	enum seccomp_mode filter;
 	int refused; /* 0, or the -errno of the filter; valid after @begun */
 	bool started;
@@ -31,6 +32,7 @@ int io_thread_init(struct io_thread *t, struct err *e) MUST_CHECK;
 /**
  * io_thread_start() - Make the thread; it waits for io_thread_release()
  * @t:      Initialised
+ * @role:   SECCOMP_IO or SECCOMP_IO_SHARED
  * @filter: What becomes of system calls that its table does not list
  * @e:      Says why not
  *
@@ -38,7 +40,8 @@ int io_thread_init(struct io_thread *t, struct err *e) MUST_CHECK;
  * Context: set-up.
  * Return:  0, or -errno.
  */
-int io_thread_start(struct io_thread *t, enum seccomp_mode filter, struct err *e) MUST_CHECK;
+int io_thread_start(struct io_thread *t, enum seccomp_role role, enum seccomp_mode filter,
+                    struct err *e) MUST_CHECK;
 
 /**
  * io_thread_release() - Let it serve its loop

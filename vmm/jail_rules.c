@@ -29,7 +29,11 @@
 #define IOCTL(request, ...) IF(ioctl, 1, (uint32_t)(request), INT, #request, __VA_ARGS__)
 #define FUTEX(op, ...)      IF(futex, 1, op, OPS, #op, __VA_ARGS__)
 #define SIGACTION(s, why_)  IF(rt_sigaction, 0, s, FULL, #s, .why = (why_))
-#define RARE(text)          .unseen = (text)
+/* The calling thread is 0: a number could be any process of the same user. */
+#define POLICY(p, ...)                                                                             \
+	RULE(sched_setscheduler, .detail = "this thread, " #p, .n_matches = 2,                     \
+	     .match = { { 0, INT, 0 }, { 1, INT, p } }, __VA_ARGS__)
+#define RARE(text) .unseen = (text)
 
 /* What the C library does at the end of each thread, and our handler at a violation. */
 #define END_OF_THREAD                                                                              \
@@ -153,37 +157,37 @@ static const struct jail_rule vcpu_reset_rules[] = {
 	IOCTL(KVM_SET_VCPU_EVENTS, .why = "reset: exceptions that were on their way"),
 	IOCTL(KVM_SET_MP_STATE, .why = "reset: who waits to be started"),
 	VCPU_ROWS,
-	IF(madvise, 2, MADV_REMOVE, INT, "MADV_REMOVE", .why = "reset: clear RAM that others map",
-	   RARE("no vhost-user")),
+	IF(madvise, 2, MADV_REMOVE, INT, "MADV_REMOVE", .why = "reset: clear RAM that others map"),
 };
 
-static const struct jail_rule io_rules[] = {
-	ANY(preadv, "requests of the guest"),
-	ANY(pwritev2, "requests of the guest"),
-	ANY(fdatasync, "flushes of the guest"),
-	ANY(fallocate, "what the guest discards or zeroes, where there is no ring"),
-	RULE(io_uring_enter, .why = "the same, in the disk's ring of restricted operations",
-	     RARE("a host may refuse io_uring")),
-	IF(sched_setscheduler, 1, SCHED_BATCH, INT, "SCHED_BATCH",
-	   .why = "let a vCPU with much to ask for finish", RARE("its requests come one by one")),
-	IF(sched_setscheduler, 1, SCHED_OTHER, INT, "SCHED_OTHER", .why = "as before",
-	   RARE("likewise")),
-	ANY(epoll_wait, "event loop"),
-	RULE(epoll_ctl, .why = "leave a queue to another process, and take it back",
-	     RARE("no vhost-user")),
-	IF(sendmsg, 2, MSG_NOSIGNAL, INT, "MSG_NOSIGNAL", .why = "hand queues to another process",
-	   RARE("no vhost-user")),
-	IF(recvmsg, 2, 0, INT, "no flags", .why = "its answers", RARE("no vhost-user")),
+#define IO_ROWS                                                                                    \
+	ANY(preadv, "requests of the guest"), ANY(pwritev2, "requests of the guest"),              \
+	        ANY(fdatasync, "flushes of the guest"),                                            \
+	        ANY(fallocate, "what the guest discards or zeroes, where there is no ring"),       \
+	        RULE(io_uring_enter,                                                               \
+	             .why = "the same, in the disk's ring of restricted operations",               \
+	             RARE("a host may refuse io_uring")),                                          \
+	        POLICY(SCHED_BATCH, .why = "let a vCPU with much to ask for finish",               \
+	               RARE("its requests come one by one")),                                      \
+	        POLICY(SCHED_OTHER, .why = "as before", RARE("likewise")),                         \
+	        ANY(epoll_wait, "event loop"),                                                     \
+	        ANY(read, "eventfds: the guest has requests, or a vCPU a question"),               \
+	        ANY(write, "eventfds: raise an interrupt; messages"),                              \
+	        FUTEX(FUTEX_WAIT, .why = "locks", RARE("locks are seldom fought over")),           \
+	        FUTEX(FUTEX_WAKE, .why = "answer to a vCPU"),                                      \
+	        FUTEX(FUTEX_WAIT_BITSET, .why = "parked until the guest may run"), LOG_CLOCK,      \
+	        END_OF_THREAD, VIOLATION
+
+static const struct jail_rule io_rules[] = { IO_ROWS };
+
+/* Instead, with devices that other processes serve: what these are sent cannot be filtered. */
+static const struct jail_rule io_shared_rules[] = {
+	IO_ROWS,
+	ANY(epoll_ctl, "leave a queue to another process, and take it back"),
+	IF(sendmsg, 2, MSG_NOSIGNAL, INT, "MSG_NOSIGNAL", .why = "hand queues to another process"),
+	IF(recvmsg, 2, 0, INT, "no flags", .why = "its answers"),
 	IF(shutdown, 1, SHUT_RDWR, INT, "SHUT_RDWR",
-	   .why = "be done with one that breaks the rules", RARE("no vhost-user")),
-	ANY(read, "eventfds: the guest has requests, or a vCPU a question"),
-	ANY(write, "eventfds: raise an interrupt; messages"),
-	FUTEX(FUTEX_WAIT, .why = "locks", RARE("locks are seldom fought over")),
-	FUTEX(FUTEX_WAKE, .why = "answer to a vCPU"),
-	FUTEX(FUTEX_WAIT_BITSET, .why = "parked until the guest may run"),
-	LOG_CLOCK,
-	END_OF_THREAD,
-	VIOLATION,
+	   .why = "be done with one that breaks the rules", RARE("none does")),
 };
 
 static const struct jail_rule caretaker_rules[] = {
@@ -220,6 +224,7 @@ const struct jail_table jail_rules[] = {
 	[SECCOMP_CARETAKER] = TABLE("caretaker", caretaker_rules, 15),
 	[SECCOMP_CONNECTOR] = TABLE("connector", connector_rules, 6),
 	[SECCOMP_VCPU_RESET] = TABLE("vcpu-reset", vcpu_reset_rules, 12),
+	[SECCOMP_IO_SHARED] = TABLE("io-shared", io_shared_rules, 30),
 };
 
 _Static_assert(ARRAY_SIZE(jail_rules) == SECCOMP_N_ROLES, "every role has a table");

@@ -190,10 +190,11 @@ int machine_create(struct machine *m, const struct config *cfg, struct signals *
 
 int machine_start(struct machine *m, enum seccomp_mode filter, struct err *e)
 {
+	const bool shared = config_n_backends(m->cfg) > 0;
 	int r = slots_start(m, e);
 
 	if (r == 0 && slots_need_io(m->cfg))
-		r = io_thread_start(&m->io, filter, e);
+		r = io_thread_start(&m->io, shared ? SECCOMP_IO_SHARED : SECCOMP_IO, filter, e);
 	return r == 0 ? vcpus_start(&m->vcpus, filter, e) : r;
 }
 

@@ -35,6 +35,7 @@ static const char *const role_names[] = {
 	[SECCOMP_CARETAKER] = "caretaker",
 	[SECCOMP_CONNECTOR] = "connector",
 	[SECCOMP_VCPU_RESET] = "vcpu",
+	[SECCOMP_IO_SHARED] = "io",
 };
 
 _Static_assert(ARRAY_SIZE(role_names) == SECCOMP_N_ROLES, "every role has a name");

@@ -28,6 +28,7 @@ enum seccomp_role {
 	SECCOMP_CARETAKER, /* a process of its own, without a voice: it just dies */
 	SECCOMP_CONNECTOR, /* the same */
 	SECCOMP_VCPU_RESET, /* a vCPU of a machine that can be reset */
+	SECCOMP_IO_SHARED, /* the I/O thread of a machine that has devices of other processes */
 	SECCOMP_N_ROLES
 };
 

@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """Usage: trace.py VMM GUESTS SYSCALLS
 
-Runs VMs under strace in all the ways that VMM has: disk, network, streams, entropy, console on pipes,
-socket and terminal, control clients, reset, signals, stop and continue, timeout, a guest that cannot go on.
-Then compares the system calls that each thread made after it had its filter with the rows of its table
-(SYSCALLS --rows): a call that no row allows fails (and would have ended the VM), and so does a row that no run
-has used, unless the table explains it.
+Runs VMs under strace in all the ways that VMM has: disk, network, streams, entropy, devices of other processes,
+console on pipes, socket and terminal, control clients, reset, signals, stop and continue, timeout, a guest that
+cannot go on. Every thread of them must be one that is known, and get its filter. Then compares the system calls
+that each made from there on with the rows of its table (SYSCALLS --rows): a call that no row allows fails (and
+would have ended the VM), and so does a row that no run has used, unless the table explains it.
 
-Prints 'ok N - NAME' or 'not ok N - NAME'. Status 0: all passed; 1: not; 77: strace is missing.
+Prints 'ok N - NAME', 'ok N - NAME # SKIP REASON' or 'not ok N - NAME'. Status 0: all passed; 1: not; 77: strace is missing.
 """
 
 import array
 import collections
 import fcntl
+import importlib.util
 import json
 import os
 import pty
@@ -29,7 +30,8 @@ import threading
 import time
 
 LIMIT = 60  # seconds for one run; strace is slow
-LINE = re.compile(r"^(\d+)<([^>]*)> (\w+)\((.*)")
+THREAD = re.compile(r"^(\d+)<([^>]*)> ")
+LINE = re.compile(THREAD.pattern + r"(\w+)\((.*)")
 NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 
 Row = collections.namedtuple("Row", "thread call seen matches text")
@@ -53,16 +55,35 @@ def thread_of(comm):
         return "caretaker"
     if comm.startswith("vmm-conn"):
         return "connector"
-    if comm.startswith("iou-"):
-        return None  # a thread of the kernel's for the disk's ring
-    for role, name in (("vcpu", "vcpu"), ("io", "io")):
-        if comm.startswith(name):
-            return role
-    return "main" if comm == "vmm" else None
+    if re.fullmatch(r"vcpu\d+", comm):
+        return "vcpu"
+    return {"io": "io", "vmm": "main"}.get(comm)
 
 
-def calls_after_filter(path, resets):
-    """(role, call, arguments, pid) of each call of a filtered thread. @resets: vCPUs have the table for that."""
+# Threads of the kernel's in the process: for the disk's ring, and KVM's own.
+KERNEL_THREADS = ("iou-", "kvm-")
+
+
+def unconfined(path):
+    """What is wrong with the threads of a run: names that are not known, and threads without a filter."""
+    names, filtered = {}, set()
+    with open(path, encoding="ascii", errors="replace") as lines:
+        for line in lines:
+            if match := THREAD.match(line):
+                names[match[1]] = match[2]
+            if (match := LINE.match(line)) and match[3] == "seccomp" and match[4].startswith("0x1,"):
+                filtered.add(match[1])
+    for pid, comm in names.items():
+        if comm.startswith(KERNEL_THREADS):
+            continue
+        if not thread_of(comm):
+            yield f"a thread called {comm}"
+        elif pid not in filtered:
+            yield f"{comm} without a filter"
+
+
+def calls_after_filter(path, variants):
+    """(role, call, arguments, pid) of each call of a filtered thread. @variants: tables that replace others."""
     filtered = set()
     with open(path, encoding="ascii", errors="replace") as lines:
         for line in lines:
@@ -75,9 +96,7 @@ def calls_after_filter(path, resets):
             elif pid in filtered and thread_of(comm):
                 inner = rest.split(")")[0].split(" <unfinished")[0]
                 role = thread_of(comm)
-                if role == "vcpu" and resets:
-                    role = "vcpu-reset"
-                yield role, call, [int(n, 0) for n in NUMBER.findall(inner)], int(pid)
+                yield variants.get(role, role), call, [int(n, 0) for n in NUMBER.findall(inner)], int(pid)
 
 
 def fits(row, args, pid, own_pid=0x7ffffffe):
@@ -96,15 +115,18 @@ class Runs:
     def __init__(self, vmm, guests, work):
         self.vmm, self.guests, self.work = vmm, guests, work
         self.traces = []  # paths
-        self.resetting = set()  # those of machines that can be reset
+        self.variants = {}  # of each trace: the tables of machines that can be reset, or have others' devices
 
     def start(self, guest, *options, refuse=None, before=(), **files):
         """Begin a run; `files` are those of Popen, `refuse` is a call that the host does not have, `before` a
         command that runs the command behind it."""
         trace = os.path.join(self.work, f"trace{len(self.traces)}")
         self.traces.append(trace)
+        self.variants[trace] = variants = {}
         if "--on-reboot" in options:
-            self.resetting.add(trace)
+            variants["vcpu"] = "vcpu-reset"
+        if "--vhost-user" in options:
+            variants["io"] = "io-shared"
         files.setdefault("stdin", subprocess.DEVNULL)
         files.setdefault("stdout", subprocess.DEVNULL)
         inject = ["-e", f"inject={refuse}:error=ENOSYS"] if refuse else []
@@ -136,13 +158,13 @@ class Runs:
         raise TimeoutError(trace)
 
 
-def disk_load(runs, refuse=None):
+def disk_load(runs, *options, refuse=None):
     disk = os.path.join(runs.work, "disk")
     with open(disk, "wb") as file:
         file.write(b"first sector".ljust(65536, b"\0"))
     return runs.finish(runs.start("blk", "--append", "do=io serial=first",
                                   "--disk", disk + ",serial=first",
-                                  "--result", os.path.join(runs.work, "result"),
+                                  "--result", os.path.join(runs.work, "result"), *options,
                                   refuse=refuse), 0)
 
 
@@ -151,7 +173,7 @@ def run_disk(runs):
 
 
 def run_disk_without_io_uring(runs):
-    return disk_load(runs, "io_uring_setup")
+    return disk_load(runs, refuse="io_uring_setup")
 
 
 def run_smp(runs):
@@ -162,12 +184,16 @@ def run_crash(runs):
     return runs.finish(runs.start("end", "--append", "by=triple"), 255)
 
 
-def run_reset(runs):
+def reset(runs, *options):
     disk = os.path.join(runs.work, "count")
     with open(disk, "wb") as file:
         file.truncate(65536)
     return runs.finish(runs.start("reboot", "--append", "times=2 cpus=2 by=reset", "--cpus", "2", "--disk", disk,
-                                  "--on-reboot", "reset"), 0)
+                                  "--on-reboot", "reset", *options), 0)
+
+
+def run_reset(runs):
+    return reset(runs)
 
 
 def run_crash_of_machine_that_resets(runs):
@@ -269,9 +295,42 @@ TAP = "ip tuntap add vmm0 mode tap multi_queue && ip addr add 192.0.2.1/24 dev v
 
 def run_network_by_tap(runs):
     if not can_make_taps():
-        return None
+        raise Skip("no tap can be made here")
     return runs.finish(runs.start("traffic", "--append", "do=net frames=40", "--net", "tap=vmm0,queues=2",
                                   before=["unshare", "--net", "sh", "-c", TAP + ' && exec "$@"', "sh"]), 0)
+
+
+def back_end():
+    """The module of the lab that serves a network card by vhost-user."""
+    path = os.path.join(os.path.dirname(__file__), "..", "lab", "vhost_user_net.py")
+    spec = importlib.util.spec_from_file_location("vhost_user_net", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.IP = bytes([192, 0, 2, 1])  # whom the guest asks for
+    return module
+
+
+def shared(runs, run):
+    """A run with a network card of another process: run(options)."""
+    module, path = back_end(), os.path.join(runs.work, f"back-end{len(runs.traces)}")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        threading.Thread(target=lambda: module.BackEnd(listener.accept()[0]).run(), daemon=True).start()
+        return run("--vhost-user", "net,socket=" + path)
+
+
+def run_network_of_another_process(runs):
+    return shared(runs, lambda *options: runs.finish(
+        runs.start("traffic", "--append", "do=net frames=4", *options), 0))
+
+
+def run_disk_beside_devices_of_another_process(runs):
+    return shared(runs, lambda *options: disk_load(runs, *options, refuse="io_uring_setup"))
+
+
+def run_reset_with_devices_of_another_process(runs):
+    return shared(runs, lambda *options: reset(runs, *options))
 
 
 def echo_stream(listener):
@@ -282,10 +341,15 @@ def echo_stream(listener):
 
 
 def run_streams(runs):
-    path = os.path.join(runs.work, "vsock")
+    folder = os.path.join(runs.work, "streams")
+    path = os.path.join(folder, "vsock")
+    os.mkdir(folder, 0o700)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path + "_5000")
-        os.chmod(path + "_5000", 0o777)
+        os.chmod(path + "_5000", 0o600)
+        if os.geteuid() == 0:  # somebody else's: the connector of a VM of root's gets there
+            os.chown(path + "_5000", 4242, 4343)
+            os.chown(folder, 4242, 4343)
         listener.listen()
         threading.Thread(target=echo_stream, args=[listener], daemon=True).start()
         process = runs.start("traffic", "--append", "do=vsock", "--vsock", "cid=3,socket=" + path)
@@ -392,9 +456,14 @@ def run_stopped_with_reset(runs):
 
 
 RUNS = [run_disk, run_disk_without_io_uring, run_smp, run_crash, run_reset, run_crash_of_machine_that_resets,
-        run_entropy, run_network_by_socket, run_network_by_tap, run_streams, run_control, run_console_on_a_socket,
+        run_entropy, run_network_by_socket, run_network_by_tap, run_network_of_another_process,
+        run_disk_beside_devices_of_another_process, run_reset_with_devices_of_another_process, run_streams, run_control, run_console_on_a_socket,
         run_timeout, run_pipe, run_socket, run_terminal, run_resized_terminal, run_killed_on_terminal, run_signals,
         run_stopped, run_stopped_with_reset]
+
+
+class Skip(Exception):
+    """This host cannot have that run."""
 
 
 class Verdicts:
@@ -403,10 +472,11 @@ class Verdicts:
     def __init__(self):
         self.count, self.failed = 0, 0
 
-    def tell(self, name, problems):
+    def tell(self, name, problems, skipped=None):
         self.count += 1
         self.failed += bool(problems)
-        print(f"{'not ok' if problems else 'ok'} {self.count} - {name}", flush=True)
+        print(f"{'not ok' if problems else 'ok'} {self.count} - {name}{f' # SKIP {skipped}' if skipped else ''}",
+              flush=True)
         for problem in problems:
             print(f"#   {problem}")
 
@@ -422,18 +492,23 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         runs = Runs(vmm, guests, work)
         for run in RUNS:
+            problem = skipped = None
             try:
                 problem = run(runs)
+            except Skip as reason:
+                skipped = reason
             except (OSError, ValueError) as failure:
                 problem = repr(failure)
-            verdicts.tell("traced: " + run.__name__[4:].replace("_", " "), [problem] if problem else [])
-        strange, used = set(), set()
+            verdicts.tell("traced: " + run.__name__[4:].replace("_", " "), [problem] if problem else [], skipped)
+        strange, used, loose = set(), set(), set()
         for trace in runs.traces:
-            for role, call, args, pid in calls_after_filter(trace, trace in runs.resetting):
+            loose.update(unconfined(trace))
+            for role, call, args, pid in calls_after_filter(trace, runs.variants[trace]):
                 fitting = [r for r in rows if (r.thread, r.call) == (role, call) and fits(r, args, pid)]
                 used.update(r.text for r in fitting)
                 if not fitting:
                     strange.add(f"{role}: {call} {[hex(a) for a in args]}")
+    verdicts.tell("every thread is known and has a filter", sorted(loose))
     verdicts.tell("no thread makes a system call that its table lacks", sorted(strange))
     unused = [r.text for r in rows if r.seen and r.text not in used]
     verdicts.tell("every row of the tables is used, or says why not", unused)

@@ -27,7 +27,7 @@ START_TEST(call_after_release_runs_on_the_thread)
 	pthread_t ran = pthread_self();
 	struct err e = { 0 };
 
-	ck_assert_msg(io_thread_start(&io, SECCOMP_OFF, &e) == 0, "%s", e.msg);
+	ck_assert_msg(io_thread_start(&io, SECCOMP_IO, SECCOMP_OFF, &e) == 0, "%s", e.msg);
 	io_thread_release(&io);
 	loop_call(&io.loop, note_thread, &ran);
 
@@ -39,7 +39,7 @@ START_TEST(stop_of_a_parked_thread_ends_it)
 {
 	struct err e = { 0 };
 
-	ck_assert_msg(io_thread_start(&io, SECCOMP_OFF, &e) == 0, "%s", e.msg);
+	ck_assert_msg(io_thread_start(&io, SECCOMP_IO, SECCOMP_OFF, &e) == 0, "%s", e.msg);
 	io_thread_stop(&io);
 
 	ck_assert(!io.started);
@@ -51,7 +51,7 @@ START_TEST(call_after_stop_runs_here)
 	pthread_t ran = 0;
 	struct err e = { 0 };
 
-	ck_assert_msg(io_thread_start(&io, SECCOMP_OFF, &e) == 0, "%s", e.msg);
+	ck_assert_msg(io_thread_start(&io, SECCOMP_IO, SECCOMP_OFF, &e) == 0, "%s", e.msg);
 	io_thread_release(&io);
 	io_thread_stop(&io);
 	loop_call(&io.loop, note_thread, &ran);
