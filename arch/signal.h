@@ -16,4 +16,16 @@
  */
 void arch_signal_args(const ucontext_t *uc, uint64_t ret[6]);
 
+/**
+ * arch_signal_call() - A system call that goes by no C library
+ * @nr: Its number
+ * @a:  First argument
+ * @b:  Second
+ * @c:  Third
+ *
+ * Context: async-signal-safe; touches no memory of its own, errno neither.
+ * Return:  What the kernel returns: a negative errno for an error.
+ */
+long arch_signal_call(long nr, long a, long b, long c);
+
 #endif /* ARCH_SIGNAL_H */

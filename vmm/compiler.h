@@ -21,6 +21,7 @@
 #define PACKED            __attribute__((packed))
 #define NORETURN          __attribute__((noreturn))
 #define COLD              __attribute__((cold))
+#define FLATTEN           __attribute__((flatten)) /* whatever it calls becomes part of it */
 #define FALLTHROUGH       __attribute__((fallthrough))
 #define likely(x)         __builtin_expect(!!(x), 1)
 #define unlikely(x)       __builtin_expect(!!(x), 0)

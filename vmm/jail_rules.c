@@ -40,9 +40,12 @@
 	ANY(rt_sigprocmask, "block signals while the thread ends"),                                \
 	        IF(madvise, 2, MADV_DONTNEED, INT, "MADV_DONTNEED", .why = "give back the stack"), \
 	        ANY(exit, "end of the thread")
+#define ONE_POLL(...) IF(poll, 1, 1, INT, "one descriptor", __VA_ARGS__)
 #define VIOLATION                                                                                  \
-	RULE(exit_group, .why = "end the process after a violation",                               \
-	     RARE("a violation has not happened"))
+	ONE_POLL(.why = "whether the line about a violation finds room",                           \
+	         RARE("a violation has not happened")),                                            \
+	        RULE(exit_group, .why = "end the process after a violation",                       \
+	             RARE("a violation has not happened"))
 
 #define LOG_CLOCK                                                                                  \
 	RULE(clock_gettime, .why = "rate of messages, where the vDSO cannot tell the time",        \
@@ -108,8 +111,8 @@ static const struct jail_rule main_rules[] = {
 	     .match = { { 2, PROT_EXEC, 0 }, { 3, MAP_ANONYMOUS, MAP_ANONYMOUS } },
 	     .why = "memory for control clients and the result, where brk() has none",
 	     RARE("the heap has room left")),
-	RULE(poll, .why = "whether a client has gone; wait for room in a pipe of --result",
-	     RARE("there are no clients, and the pipe has room")),
+	ONE_POLL(.why = "whether a client has gone; wait for room in a pipe of --result",
+	         RARE("there are no clients, and the pipe has room")),
 	RULE(restart_syscall, .why = "the kernel's way back into poll() after SIGSTOP",
 	     RARE("nobody stops us there")),
 	RULE(ftruncate,

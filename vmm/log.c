@@ -43,6 +43,11 @@ int log_open(const char *path, enum log_level level, struct err *e)
 	return err_errno(e, errno, "cannot open the log '%s'", path);
 }
 
+int log_fd(void)
+{
+	return log_state.fd;
+}
+
 /* Bytes of a guest or a file must not drive the operator's terminal. UTF-8 stays. */
 static void defuse(char *s)
 {

@@ -44,6 +44,14 @@ void log_set_level(enum log_level level);
 enum log_level log_level_now(void);
 
 /**
+ * log_fd() - Where lines go, for one that is written without log_line()
+ *
+ * Context: any thread, async-signal-safe.
+ * Return:  A descriptor.
+ */
+int log_fd(void);
+
+/**
  * log_line() - Write one line
  * @level: Its weight; errors and warnings carry the word
  * @fmt:   printf format without newline

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -28,6 +28,11 @@
 
 #define BY_FILTER 1 /* SYS_SECCOMP of the kernel; the C library does not name it */
 
+#define LINE_BYTES                                                                                 \
+	320 /* every line fits; one below PIPE_BUF does not block where there is room              \
+	     */
+#define ROOM_MS 1000
+
 static const char *const role_names[] = {
 	[SECCOMP_MAIN] = "main",
 	[SECCOMP_VCPU] = "vcpu",
@@ -40,49 +45,105 @@ static const char *const role_names[] = {
 
 _Static_assert(ARRAY_SIZE(role_names) == SECCOMP_N_ROLES, "every role has a name");
 
-static const char *call_name(long nr)
+/* Text that grows on the stack; what is too much is left out. */
+struct line {
+	unsigned len;
+	char text[LINE_BYTES];
+};
+
+/* A part of it: words, and a number behind them unless @base is 0. */
+struct part {
+	const char *words;
+	uint64_t number;
+	unsigned base;
+};
+
+static void put(struct line *l, const struct part *p)
+{
+	char digits[24], *d = digits;
+	uint64_t n = p->number;
+
+	for (const char *s = p->words; *s && l->len < sizeof(l->text); s++)
+		l->text[l->len++] = *s;
+	if (p->base == 0)
+		return;
+	do
+		*d++ = "0123456789abcdef"[n % p->base];
+	while (n /= p->base);
+	while (d > digits && l->len < sizeof(l->text))
+		l->text[l->len++] = *--d;
+}
+
+static const char *call_name(int nr)
 {
 	const char *s = seccomp_names;
 
 	if (nr < 0 || nr >= SECCOMP_N_NAMES)
 		return "?";
 	while (nr-- > 0)
-		s += strlen(s) + 1;
+		while (*s++)
+			;
 	return *s ? s : "?";
 }
 
-/* Only vCPUs are several. */
-static void thread_name(unsigned data, char ret[16])
+static void put_violation(struct line *l, const siginfo_t *info, const ucontext_t *context)
 {
-	const unsigned role = TRAP_ROLE(data);
+	const unsigned role = TRAP_ROLE(info->si_errno), index = TRAP_INDEX(info->si_errno);
+	const bool several = role == SECCOMP_VCPU || role == SECCOMP_VCPU_RESET;
+	uint64_t a[6];
 
-	if (role == SECCOMP_VCPU || role == SECCOMP_VCPU_RESET)
-		snprintf(ret, 16, "vcpu%u", TRAP_INDEX(data));
-	else
-		snprintf(ret, 16, "%s", role < SECCOMP_N_ROLES ? role_names[role] : "?");
+	arch_signal_args(context, a);
+
+	const struct part part[] = {
+		{ .words = "vmm: jail: thread " },
+		{ role < SECCOMP_N_ROLES ? role_names[role] : "?", index, several ? 10 : 0 },
+		{ .words = " made the forbidden system call " },
+		{ .words = call_name(info->si_syscall) },
+		{ " (", (unsigned)info->si_syscall, 10 },
+		{ "), arguments 0x", a[0], 16 },
+		{ " 0x", a[1], 16 },
+		{ " 0x", a[2], 16 },
+		{ " 0x", a[3], 16 },
+		{ " 0x", a[4], 16 },
+		{ " 0x", a[5], 16 },
+		{ .words = "\n" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(part); i++)
+		put(l, &part[i]);
+}
+
+/* A reader that does not read must not keep the process alive: what has no room goes unsaid. */
+static void say(const struct line *l)
+{
+	struct pollfd room = { .fd = log_fd(), .events = POLLOUT };
+
+	if (arch_signal_call(SYS_poll, (long)&room, 1, ROOM_MS) > 0 && (room.revents & POLLOUT))
+		(void)arch_signal_call(SYS_write, room.fd, (long)l->text, l->len);
 }
 
 /*
  * The thread was stopped at the call itself, so this is no interruption of arbitrary code; what is
  * left unfinished does not matter, since the process ends here. That also has the caretaker put the
  * terminal back.
+ *
+ * Whoever caused it can write all memory of the process, from another thread at the same time. So
+ * there is nothing here that memory could turn another way: no return, no call (FLATTEN), nothing
+ * of the C library. A SIGSYS that somebody sends ends the process, as it ends others.
  */
-static void on_violation(int signo, siginfo_t *info, void *context)
+static FLATTEN NORETURN void on_violation(int signo, siginfo_t *info, void *context)
 {
-	uint64_t a[6];
-	char thread[16];
+	struct line l;
 
 	(void)signo;
-	if (info->si_code != BY_FILTER)
-		return; /* somebody's kill -SYS */
-	arch_signal_args(context, a);
-	thread_name((unsigned)info->si_errno, thread);
-	log_error("jail: thread %s made the forbidden system call %s (%d), arguments %#jx %#jx "
-	          "%#jx %#jx %#jx %#jx",
-	          thread, call_name(info->si_syscall), info->si_syscall, (uintmax_t)a[0],
-	          (uintmax_t)a[1], (uintmax_t)a[2], (uintmax_t)a[3], (uintmax_t)a[4],
-	          (uintmax_t)a[5]);
-	syscall(SYS_exit_group, STATUS_ERROR); /* nobody's hooks */
+	l.len = 0;
+	if (info->si_code == BY_FILTER)
+		put_violation(&l, info, context);
+	else
+		put(&l, &(struct part){ .words = "vmm: ended by a SIGSYS from outside\n" });
+	say(&l);
+	for (;;)
+		(void)arch_signal_call(SYS_exit_group, STATUS_ERROR, 0, 0);
 }
 
 int seccomp_available(void)

@@ -13,11 +13,11 @@
  *
  * A call that is not allowed is never carried out. It raises SIGSYS (SECCOMP_RET_TRAP), whose
  * handler says which thread asked for what and ends the process with status 125. A thread that
- * somebody has taken over cannot use the handler for more than to learn that the call was refused:
- * it cannot be replaced (no table lets rt_sigaction() touch SIGSYS), a blocked SIGSYS ends
- * the process, and so does a stack on which the handler cannot run. What such a thread could do
- * is to rewrite the handler's stack from another thread and go on, without the call. System calls
- * of another architecture (32 bits, x32) end the process at once.
+ * somebody has taken over has no way around it: the handler cannot be replaced (no table lets
+ * rt_sigaction() touch SIGSYS), never returns, and uses nothing of the C library; a blocked SIGSYS
+ * ends the process, and so does a stack on which the handler cannot run. What a second such thread
+ * could do is to keep the first in its handler, by a descriptor for the line that blocks. System
+ * calls of another architecture (32 bits, x32) end the process at once.
  */
 
 /* Kinds of threads: each has a table of its own. */

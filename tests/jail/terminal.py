@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Usage: terminal.py PLANTED
 
-Runs PLANTED on a terminal that it has made raw, and looks at the terminal's modes after the violation.
+Runs PLANTED on a terminal that it has made raw, and looks at the terminal's modes after the violation. Then on one
+that is stopped (Ctrl-S), which takes no line about it.
 Prints 'ok N - NAME' or 'not ok N - NAME'. Status 0: passed; 1: not.
 """
 
@@ -14,6 +15,7 @@ import termios
 import time
 
 NAME = "the terminal is as before after a violation of the {} thread"
+STOPPED = "a violation of the {} thread ends the process though the terminal is stopped"
 
 
 def take_terminal():
@@ -49,14 +51,33 @@ def violate(planted, role):
     return problem
 
 
+def violate_stopped(planted, role):
+    """Returns a problem, or None."""
+    leader, terminal = pty.openpty()
+    termios.tcflow(terminal, termios.TCOOFF)
+    process = subprocess.Popen([planted, role, "openat"], stdin=subprocess.DEVNULL, stderr=terminal)
+    try:
+        status = process.wait(timeout=20)
+        problem = None if status == 125 else f"status {status}"
+    except subprocess.TimeoutExpired:
+        process.kill()
+        problem = "it lives on"
+    termios.tcflow(terminal, termios.TCOON)
+    os.close(terminal)
+    os.close(leader)
+    return problem
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     failed = 0
-    for number, role in enumerate(("main", "vcpu"), 1):
-        problem = violate(sys.argv[1], role)
+    cases = [(name, case, role) for name, case in ((NAME, violate), (STOPPED, violate_stopped))
+             for role in ("main", "vcpu")]
+    for number, (name, case, role) in enumerate(cases, 1):
+        problem = case(sys.argv[1], role)
         failed += problem is not None
-        print(f"{'not ok' if problem else 'ok'} {number} - {NAME.format(role)}")
+        print(f"{'not ok' if problem else 'ok'} {number} - {name.format(role)}")
         if problem:
             print(f"#   {problem}")
     return 1 if failed else 0

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <printf.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -149,6 +151,59 @@ START_TEST(enter_filter_ends_the_process_at_a_forbidden_call)
 }
 END_TEST
 
+/* Whoever owns a thread can have the C library call anything when it formats. */
+static int hook(FILE *stream, const struct printf_info *info, const void *const *args)
+{
+	(void)stream;
+	(void)info;
+	(void)args;
+	syscall(SYS_exit_group, 0);
+	return 0;
+}
+
+static int hook_size(const struct printf_info *info, size_t n, int *types, int *size)
+{
+	(void)info;
+	(void)n;
+	(void)types;
+	*size = 0;
+	return 0;
+}
+
+START_TEST(violation_runs_no_hook_of_the_c_library)
+{
+	ck_assert_int_eq(register_printf_specifier('s', hook, hook_size), 0);
+	ck_assert_int_eq(register_printf_specifier('x', hook, hook_size), 0);
+	ck_assert_int_eq(seccomp_watch(&err), 0);
+	ck_assert_int_eq(seccomp_enter(SECCOMP_MAIN, 0, SECCOMP_ENFORCE), 0);
+	syscall(SYS_fork);
+}
+END_TEST
+
+START_TEST(violation_nobody_reads_about_ends_the_process)
+{
+	int pair[2];
+
+	ck_assert_int_eq(pipe2(pair, O_NONBLOCK), 0);
+	while (write(pair[1], pair, 1) > 0)
+		;
+	ck_assert_int_eq(fcntl(pair[1], F_SETFL, 0), 0);
+	ck_assert_int_eq(dup2(pair[1], STDERR_FILENO), STDERR_FILENO);
+	ck_assert_int_eq(seccomp_watch(&err), 0);
+	ck_assert_int_eq(seccomp_enter((enum seccomp_role)_i, 63, SECCOMP_ENFORCE), 0);
+	syscall(SYS_fork);
+	syscall(SYS_exit_group, 0);
+}
+END_TEST
+
+START_TEST(signal_of_a_violation_from_outside_ends_the_process)
+{
+	ck_assert_int_eq(seccomp_watch(&err), 0);
+	ck_assert_int_eq(raise(SIGSYS), 0);
+	syscall(SYS_exit_group, 0);
+}
+END_TEST
+
 START_TEST(enter_filter_off_forbids_nothing)
 {
 	ck_assert_int_eq(seccomp_enter(SECCOMP_VCPU, 0, SECCOMP_OFF), 0);
@@ -175,6 +230,12 @@ int main(void)
 	/* 125 is STATUS_ERROR; a caretaker may not even write its last words. */
 	tcase_add_loop_exit_test(t, enter_filter_ends_the_process_at_a_forbidden_call, 125,
 	                         SECCOMP_MAIN, SECCOMP_CARETAKER);
+	tcase_add_loop_exit_test(t, enter_filter_ends_the_process_at_a_forbidden_call, 125,
+	                         SECCOMP_VCPU_RESET, SECCOMP_N_ROLES);
+	tcase_add_exit_test(t, violation_runs_no_hook_of_the_c_library, 125);
+	tcase_add_loop_exit_test(t, violation_nobody_reads_about_ends_the_process, 125,
+	                         SECCOMP_MAIN, SECCOMP_CARETAKER);
+	tcase_add_exit_test(t, signal_of_a_violation_from_outside_ends_the_process, 125);
 	tcase_add_test(t, enter_filter_off_forbids_nothing);
 	suite_add_tcase(s, t);
 	return run_suite(s);

@@ -87,8 +87,9 @@ static const int never[] = {
 };
 
 /* And these only with arguments. */
-static const int matched[] = { SYS_ioctl,  SYS_futex,  SYS_mmap,         SYS_madvise,
-	                       SYS_tgkill, SYS_sendto, SYS_rt_sigaction, SYS_sched_setscheduler };
+static const int matched[] = { SYS_ioctl,   SYS_futex,        SYS_mmap,
+	                       SYS_madvise, SYS_tgkill,       SYS_sendto,
+	                       SYS_poll,    SYS_rt_sigaction, SYS_sched_setscheduler };
 
 static unsigned count(int nr, bool bare)
 {
