@@ -4,9 +4,10 @@
 #include "vmm/jail_landlock.h"
 #include "vmm/jail_ns.h"
 #include "vmm/jail_rights.h"
-#include "vmm/jail_user.h"
 #include "vmm/log.h"
+#include "vmm/num.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -20,19 +21,49 @@ static int by_number(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-void jail_shed(int *keep, unsigned n)
+static int close_between(unsigned first, unsigned last)
+{
+	return close_range(first, last, 0) < 0 ? -errno : 0;
+}
+
+/* One by one, for hosts that refuse close_range(): kernels before 5.9, older container engines. */
+static int close_others(const int *keep, unsigned n)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	uint64_t number;
+	int r;
+
+	if (!dir)
+		return -errno;
+	for (errno = 0; (entry = readdir(dir)); errno = 0) {
+		const int fd = num_parse(entry->d_name, &number) == 0 ? (int)number : -1;
+
+		if (fd > STDERR_FILENO && fd != dirfd(dir) &&
+		    !bsearch(&fd, keep, n, sizeof(*keep), by_number))
+			close(fd);
+	}
+	r = -errno;
+	closedir(dir);
+	return r;
+}
+
+int jail_shed(int *keep, unsigned n)
 {
 	unsigned from = STDERR_FILENO + 1;
+	int r = 0;
 
 	qsort(keep, n, sizeof(*keep), by_number);
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n && r == 0; i++) {
 		if (keep[i] < (int)from)
 			continue;
 		if (keep[i] > (int)from)
-			(void)close_range(from, (unsigned)keep[i] - 1, 0);
+			r = close_between(from, (unsigned)keep[i] - 1);
 		from = (unsigned)keep[i] + 1;
 	}
-	(void)close_range(from, ~0U, 0);
+	if (r == 0)
+		r = close_between(from, ~0U);
+	return r < 0 ? close_others(keep, n) : 0;
 }
 
 enum seccomp_mode jail_filter(enum config_jail mode)
@@ -61,8 +92,7 @@ static int judge(const struct jail *j, enum jail_layer layer, struct err *e)
 	if (j->mode != JAIL_STRICT || j->layers.result[layer] == 0)
 		return 0;
 	return err_set(e, EPERM,
-	               "--jail strict: this host does not give the layer '%s' (%s); '--jail on' "
-	               "does without",
+	               "--jail strict: the layer '%s' does not hold (%s); '--jail on' does without",
 	               jail_layer_names[layer], strerror(-j->layers.result[layer]));
 }
 
@@ -78,19 +108,20 @@ static bool has_clients(const struct config *cfg)
 	return any;
 }
 
-int jail_enter(struct jail *j, const struct config *cfg, struct err *e)
+int jail_begin(struct jail *j, const struct config *cfg, struct err *e)
 {
-	struct jail_user user;
-	int r;
-
 	*j = (struct jail){ .mode = cfg->jail,
 		            .descriptors = has_clients(cfg) ? CLIENT_DESCRIPTORS : NO_DESCRIPTORS };
+	return j->mode == JAIL_OFF ? 0 : jail_user_find(cfg->user, &j->user, e);
+}
+
+int jail_enter(struct jail *j, struct err *e)
+{
+	int r = 0;
+
 	if (j->mode == JAIL_OFF)
 		return 0;
-	r = jail_user_find(cfg->user, &user, e);
-	if (r < 0)
-		return r;
-	isolate(&j->layers, &user);
+	isolate(&j->layers, &j->user);
 	for (enum jail_layer i = 0; i < JAIL_N_LAYERS && r == 0; i++)
 		r = judge(j, i, e);
 	if (r < 0)
@@ -150,7 +181,9 @@ int jail_close(struct jail *j, struct err *e)
 static NORETURN void try_layers(struct jail_layers *l)
 {
 	struct jail_user user;
+	int none = -1;
 
+	l->result[JAIL_SHED] = jail_shed(&none, 1);
 	if (jail_user_find(NULL, &user, NULL) == 0) {
 		isolate(l, &user);
 		l->result[JAIL_LIMITS] = jail_rights_limit(NO_DESCRIPTORS);

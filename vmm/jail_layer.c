@@ -2,6 +2,7 @@
 #include "vmm/jail_layer.h"
 
 const char *const jail_layer_names[] = {
+	[JAIL_SHED] = "no inherited descriptor",
 	[JAIL_USER] = "unprivileged user",
 	[JAIL_NS_USER] = "user namespace",
 	[JAIL_NS_MOUNT] = "mount namespace",

@@ -7,6 +7,7 @@
 /* The layers of the jail, and what became of each. */
 
 enum jail_layer {
+	JAIL_SHED,
 	JAIL_USER,
 	JAIL_NS_USER,
 	JAIL_NS_MOUNT,

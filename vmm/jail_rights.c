@@ -49,22 +49,32 @@ static int limit(__rlimit_resource_t what, rlim_t value)
 	return setrlimit(what, &r) < 0 ? -errno : 0;
 }
 
+/* At most @value, or the limit that there is already. */
+static int lower(__rlimit_resource_t what, rlim_t value)
+{
+	struct rlimit r;
+
+	if (getrlimit(what, &r) < 0)
+		return -errno;
+	return limit(what, value < r.rlim_max ? value : r.rlim_max);
+}
+
 int jail_rights_limit(unsigned descriptors)
 {
-	struct rlimit size, files;
-	int r = limit(RLIMIT_CORE, 0);
+	struct rlimit size = { .rlim_cur = RLIM_INFINITY };
+	int r[4] = {
+		limit(RLIMIT_CORE, 0),
+		limit(RLIMIT_NPROC, 0),
+		/* New descriptors get the lowest free number, and 0 is taken: a limit of 1 gives
+		 * out none. Not 0, since poll() takes no more than the limit. */
+		lower(RLIMIT_NOFILE, descriptors),
+	};
 
-	if (r == 0)
-		r = limit(RLIMIT_NPROC, 0);
-	/* New descriptors get the lowest free number, and 0 is taken: a limit of 1 gives out none.
-	 * Not 0, since poll() takes no more than the limit. */
-	if (r == 0)
-		r = getrlimit(RLIMIT_NOFILE, &files);
-	if (r == 0)
-		r = limit(RLIMIT_NOFILE,
-		          descriptors < files.rlim_max ? descriptors : files.rlim_max);
 	/* The caller's size of files (ulimit -f) holds for good. */
-	if (r == 0 && getrlimit(RLIMIT_FSIZE, &size) == 0)
-		r = limit(RLIMIT_FSIZE, size.rlim_cur);
-	return r;
+	if (getrlimit(RLIMIT_FSIZE, &size) == 0)
+		r[3] = limit(RLIMIT_FSIZE, size.rlim_cur);
+	for (unsigned i = 0; i < ARRAY_SIZE(r); i++)
+		if (r[i] < 0)
+			return r[i];
+	return 0;
 }

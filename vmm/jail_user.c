@@ -74,7 +74,8 @@ static int parse_spec(const char *spec, struct jail_user *ret, struct err *e)
 
 int jail_user_find(const char *spec, struct jail_user *ret, struct err *e)
 {
-	const struct jail_user self = { .uid = geteuid(), .gid = getegid() };
+	/* What a set-group-ID program may is over once all is open. */
+	const struct jail_user self = { .uid = geteuid(), .gid = getgid() };
 	int r;
 
 	*ret = self.uid == 0 ? (struct jail_user){ NOBODY, NOBODY } : self;
@@ -88,7 +89,7 @@ int jail_user_become(const struct jail_user *user)
 {
 	int r = 0;
 
-	if (geteuid() != 0 && getuid() == geteuid())
+	if (geteuid() != 0 && getuid() == geteuid() && getgid() == getegid())
 		return 0;
 	/* Where this is refused the change of ids drops the capabilities, and the layers that need
 	 * them report it. */
@@ -98,5 +99,5 @@ int jail_user_become(const struct jail_user *user)
 	if (setresgid(user->gid, user->gid, user->gid) < 0 ||
 	    setresuid(user->uid, user->uid, user->uid) < 0)
 		return -errno;
-	return r;
+	return user->uid == 0 ? -EPERM : r;
 }

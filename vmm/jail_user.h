@@ -25,13 +25,13 @@ struct jail_user {
 int jail_user_find(const char *spec, struct jail_user *ret, struct err *e) MUST_CHECK;
 
 /**
- * jail_user_become() - Become that user, without supplementary groups
+ * jail_user_become() - Become that user; root leaves its supplementary groups
  * @user: From jail_user_find()
  *
  * Capabilities are kept and effective: what follows needs them, and jail_rights_drop() ends them.
  * An ordinary user's groups stay. Nothing can be opened by them in an empty root.
  * Context: set-up, one thread.
- * Return:  0, or -errno.
+ * Return:  0, or -errno; -EPERM if that user is root.
  */
 int jail_user_become(const struct jail_user *user);
 

@@ -39,27 +39,26 @@ static void shed_stack(void)
  * One VM from beginning to end. The order is the security argument: everything is opened, every
  * thread is made, and only then does the guest run.
  */
-static int run_vm(const struct config *cfg, struct signals *signals, struct service *service,
-                  struct result_report *report, struct err *e)
+static int run_vm(const struct config *cfg, struct jail *jail, struct signals *signals,
+                  struct service *service, struct result_report *report, struct err *e)
 {
 	struct result_times *times = &report->times;
-	struct jail jail;
 	struct machine m;
 	int r = machine_create(&m, cfg, signals, e);
 
 	m.times = times;
-	m.jail = &jail;
+	m.jail = jail;
 	if (r == 0)
-		r = jail_enter(&jail, cfg, e);
+		r = jail_enter(jail, e);
 	if (r == 0)
 		service_enter(service);
 	if (r == 0)
-		r = machine_start(&m, jail.filter, e);
+		r = machine_start(&m, jail->filter, e);
 	if (r == 0)
 		service_ready(service);
 	shed_stack();
 	if (r == 0)
-		r = jail_close(&jail, e);
+		r = jail_close(jail, e);
 	if (r == 0) {
 		times->guest_start_ns = clock_ns(CLOCK_MONOTONIC) - times->begin_ns;
 		r = machine_run(&m, &report->stop, e);
@@ -76,7 +75,7 @@ static int run_vm(const struct config *cfg, struct signals *signals, struct serv
 }
 
 /* What was inherited and not asked for goes before anything of ours is opened. */
-static void shed(const struct config *cfg, const struct signals *signals)
+static void shed(struct jail *jail, const struct config *cfg, const struct signals *signals)
 {
 	int keep[3 + CONFIG_ENDS_MAX + CONFIG_NETS_MAX + CONFIG_CONTROL_MAX + CONFIG_DISKS_MAX] = {
 		cfg->result_fd,
@@ -99,7 +98,7 @@ static void shed(const struct config *cfg, const struct signals *signals)
 		if (cfg->net[i].kind == NET_FD)
 			keep[n++] = cfg->net[i].fd;
 	if (cfg->jail != JAIL_OFF)
-		jail_shed(keep, n);
+		jail->layers.result[JAIL_SHED] = jail_shed(keep, n);
 }
 
 /* Open what a failure is reported to. @r: what happened so far; an earlier error is the one to
@@ -143,6 +142,7 @@ int main(int argc, char **argv)
 	struct result result = { .fd = -1, .status_fd = -1 };
 	struct signals signals = { .source.fd = -1 };
 	struct service service;
+	struct jail jail = { 0 };
 	struct stop stop = { 0 };
 	int status = 0;
 	struct err e = { 0 };
@@ -153,7 +153,9 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return conclude(&result, r, &report, &e).status;
 	r = cli_parse(&cfg, argc, argv, &e);
-	shed(&cfg, &signals);
+	if (r == 0)
+		r = jail_begin(&jail, &cfg, &e);
+	shed(&jail, &cfg, &signals);
 	if (r == 0 && !cfg.check_host)
 		r = service_begin(&service, &cfg, &status, &e);
 	/* Also after an error: an old result must not be taken for this run's. */
@@ -162,7 +164,7 @@ int main(int argc, char **argv)
 	if (r == 0 && cfg.check_host)
 		r = check_host_run(stdout, &e);
 	else if (r == 0)
-		r = run_vm(&cfg, &signals, &service, &report, &e);
+		r = run_vm(&cfg, &jail, &signals, &service, &report, &e);
 	if (r > 0) /* no VM was asked for, and what was has been done */
 		stop.status = r == CHECK_HOST_UNFIT ? r : status;
 	else

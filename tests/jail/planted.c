@@ -171,8 +171,10 @@ static int enter_and_call(struct thread *t, const struct config *cfg, struct err
 {
 	struct jail jail;
 	pthread_t other;
-	int r = jail_enter(&jail, cfg, e);
+	int r = jail_begin(&jail, cfg, e);
 
+	if (r == 0)
+		r = jail_enter(&jail, e);
 	if (r < 0)
 		return t->bare ? 77 : EXIT_FAILURE;
 	if (t->bare)

@@ -8,9 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <printf.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -36,7 +39,7 @@ START_TEST(shed_keeps_what_is_named_in_any_order)
 	int keep[] = { HIGH, -1, LOW, STDOUT_FILENO };
 
 	open_all();
-	jail_shed(keep, ARRAY_SIZE(keep));
+	ck_assert_int_eq(jail_shed(keep, ARRAY_SIZE(keep)), 0);
 	ck_assert(is_open(LOW) && is_open(HIGH));
 	ck_assert(!is_open(MIDDLE));
 	ck_assert(is_open(STDIN_FILENO) && is_open(STDOUT_FILENO) && is_open(STDERR_FILENO));
@@ -48,7 +51,7 @@ START_TEST(shed_named_twice_keeps_it)
 	int keep[] = { LOW, LOW };
 
 	open_all();
-	jail_shed(keep, ARRAY_SIZE(keep));
+	ck_assert_int_eq(jail_shed(keep, ARRAY_SIZE(keep)), 0);
 	ck_assert(is_open(LOW));
 	ck_assert(!is_open(MIDDLE) && !is_open(HIGH));
 }
@@ -59,9 +62,48 @@ START_TEST(shed_of_neighbours_keeps_both)
 	int keep[] = { MIDDLE, LOW };
 
 	open_all();
-	jail_shed(keep, ARRAY_SIZE(keep));
+	ck_assert_int_eq(jail_shed(keep, ARRAY_SIZE(keep)), 0);
 	ck_assert(is_open(LOW) && is_open(MIDDLE));
 	ck_assert(!is_open(HIGH));
+}
+END_TEST
+
+/* Refuse a system call to this process, as a host's policy does. */
+static void refuse(unsigned number)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = { .len = ARRAY_SIZE(code), .filter = code };
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+START_TEST(shed_without_close_range_closes_all_the_same)
+{
+	int keep[] = { HIGH, -1, LOW };
+
+	open_all();
+	refuse(SYS_close_range);
+	ck_assert_int_eq(jail_shed(keep, ARRAY_SIZE(keep)), 0);
+	ck_assert(is_open(LOW) && is_open(HIGH));
+	ck_assert(!is_open(MIDDLE));
+	ck_assert(is_open(STDIN_FILENO) && is_open(STDOUT_FILENO) && is_open(STDERR_FILENO));
+}
+END_TEST
+
+START_TEST(shed_that_cannot_close_says_so)
+{
+	int keep[] = { LOW };
+
+	open_all();
+	refuse(SYS_close_range);
+	refuse(SYS_openat);
+	ck_assert_int_eq(jail_shed(keep, ARRAY_SIZE(keep)), -EPERM);
 }
 END_TEST
 
@@ -113,7 +155,8 @@ START_TEST(enter_off_does_nothing)
 	const struct config cfg = { .jail = JAIL_OFF };
 	struct jail j;
 
-	ck_assert_int_eq(jail_enter(&j, &cfg, &err), 0);
+	ck_assert_int_eq(jail_begin(&j, &cfg, &err), 0);
+	ck_assert_int_eq(jail_enter(&j, &err), 0);
 	ck_assert_int_eq(j.filter, SECCOMP_OFF);
 	ck_assert_int_eq(jail_close(&j, &err), 0);
 	ck_assert_int_eq(access("/proc/self/exe", R_OK), 0);
@@ -219,6 +262,8 @@ int main(void)
 	tcase_add_test(t, shed_keeps_what_is_named_in_any_order);
 	tcase_add_test(t, shed_named_twice_keeps_it);
 	tcase_add_test(t, shed_of_neighbours_keeps_both);
+	tcase_add_test(t, shed_without_close_range_closes_all_the_same);
+	tcase_add_test(t, shed_that_cannot_close_says_so);
 	tcase_add_test(t, user_find_own_id_is_fine);
 	tcase_add_test(t, user_find_unknown_is_named);
 	tcase_add_test(t, user_find_unknown_group_is_named);
