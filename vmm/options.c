@@ -409,9 +409,10 @@ const struct opt options[] = {
 	  .field = AT(pidfile),
 	  .arg = "FILE",
 	  .help = "write the process id to a file",
-	  .more = MORE(
-	          "The file is locked (flock) as long as the VM lives, and removed at its end; one "
-	          "that nobody has locked is overwritten.") },
+	  .more = MORE("The file is made for the user who starts vmm alone, locked (flock) as long "
+	               "as the "
+	               "VM lives, and removed at its end; one that nobody has locked is "
+	               "overwritten.") },
 	{ .name = "daemonize",
 	  .type = OPT_FLAG,
 	  .group = GROUP_RUN,

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#define MODE  0600 /* nobody else writes another id, or holds the lock */
 #define TRIES 10 /* the last owner may remove the file between our open() and our lock */
 
 static int in_use(const char *path, int fd, struct err *e)
@@ -43,17 +44,21 @@ static int lock(const char *path, int fd, struct err *e)
 	                            : err_errno(e, errno, "cannot lock the pidfile '%.100s'", path);
 }
 
+/*
+ * The descriptor that stays cannot write: whoever takes over the VM must not make its supervisor
+ * end another process. A lock belongs to what was opened, so that it does not go with a second one.
+ */
 static int open_locked(const char *path, struct err *e)
 {
-	const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	const int flags = O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 
 	for (unsigned i = 0; i < TRIES; i++) {
-		CLEANUP_FD int fd = open(path, flags | O_EXCL, 0644);
+		CLEANUP_FD int fd = open(path, flags | O_EXCL, MODE);
 		const bool made = fd >= 0;
 		int r;
 
 		if (!made && errno == EEXIST)
-			fd = open(path, flags, 0644);
+			fd = open(path, flags, MODE);
 		r = lock(path, fd, e);
 		if (r < 0 && made)
 			(void)unlink(path);
@@ -65,18 +70,32 @@ static int open_locked(const char *path, struct err *e)
 	return err_set(e, EBUSY, "the pidfile '%.100s' changes hands too often", path);
 }
 
+/* Returns 0 or a positive errno. */
+static int write_id(const char *path, int locked)
+{
+	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (fd < 0)
+		return errno;
+	if (!is_same(path, locked) || !is_same(path, fd))
+		return ESTALE;
+	errno = ENOSPC; /* of a short write */
+	return ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len ? errno : 0;
+}
+
 int pidfile_create(const char *path, struct err *e)
 {
 	CLEANUP_FD int fd = open_locked(path, e);
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid()), r;
+	int error, r;
 
 	if (fd < 0)
 		return fd_take(&fd);
-	errno = ENOSPC; /* of a short write */
-	if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)len, 0) == len)
+	error = fchmod(fd, MODE) < 0 ? errno : write_id(path, fd);
+	if (error == 0)
 		return fd_take(&fd);
-	r = err_errno(e, errno, "cannot write the pidfile '%.100s'", path);
+	r = err_errno(e, error, "cannot write the pidfile '%.100s'", path);
 	(void)unlink(path); /* ours by now, and of no more use than a stale one */
 	return r;
 }

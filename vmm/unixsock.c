@@ -89,7 +89,9 @@ int unixsock_listen(const char *path, struct err *e)
 	fd = make_socket();
 	if (fd < 0)
 		return err_errno(e, -fd, "cannot make socket '%s'", path);
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+	/* The file gets the mode of the socket, as far as the umask lets it. */
+	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0 ||
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return err_errno(e, errno, "cannot make socket '%s'", path);
 	if (listen(fd, BACKLOG) < 0) {
 		r = err_errno(e, errno, "cannot listen on socket '%s'", path);

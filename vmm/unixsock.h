@@ -15,7 +15,8 @@
  * @path: Where; what another process left there and nobody listens on is replaced
  * @e:    Names the path and says why not
  *
- * Who may connect is up to the directory and the umask.
+ * Its mode is 0600 at most, so that the user who starts vmm and root may connect, and whom they
+ * let.
  * Context: set-up.
  * Return:  A descriptor that does not block, for the caller to close; the caller removes @path too.
  * Errors:  -ENAMETOOLONG; -EADDRINUSE somebody listens there; -EEXIST a file that is no socket is
