@@ -43,7 +43,8 @@ LAYERS = {
         ["vmm/chardev", "vmm/endpoint", "vmm/outfile", "vmm/outq", "vmm/terminal", "vmm/caretaker",
          "vmm/signals", "vmm/result", "vmm/conlog", "vmm/passt", "vmm/virtiofsd", "vmm/pidfile", "vmm/service", "vmm/peer",
          "vmm/unixsock", "vmm/connector"],
-        ["base", "seccomp", "loop"],
+        # Children keep few rights, and not those of the VM.
+        ["base", "seccomp", "loop", "vmm/jail_rights.h"],
     ),
     # Conversations with control clients, and the sockets that carry them. Knows no machine.
     "control": (["vmm/control", "vmm/control_*", "vmm/qmp", "vmm/qmp_*"],

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/caretaker.h"
 
+#include "vmm/jail_rights.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -12,6 +15,9 @@
 
 /* Descriptors of the child; it has no others. */
 enum { CHILD_TERMINAL, CHILD_N_FDS };
+
+/* Of root's, to remove a file from a folder of another user, also if it was given to one. */
+#define RIGHTS (1U << CAP_DAC_OVERRIDE | 1U << CAP_FOWNER)
 
 /* A file to remove, if it still is the one that we made. */
 struct owned_path {
@@ -116,8 +122,8 @@ static void NORETURN child(struct caretaker_duties *d, const struct caretaker_ta
 	set(&d->ready, true);
 	if (shed(tasks->terminal_fd) < 0)
 		set(&d->ready, false);
-	if (seccomp_enter(SECCOMP_CARETAKER, 0, tasks->filter) < 0)
-		_exit(EXIT_FAILURE); /* no right without the filter */
+	if (jail_rights_keep(RIGHTS) < 0 || seccomp_enter(SECCOMP_CARETAKER, 0, tasks->filter) < 0)
+		_exit(EXIT_FAILURE); /* nothing without the filter */
 	r = pthread_mutex_lock(&d->alive);
 	if (r == 0 || r == EOWNERDEAD) {
 		put_terminal_back(d);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/connector.h"
 
+#include "vmm/jail_rights.h"
 #include "vmm/unixsock.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include <sys/wait.h>
 
 #define CHILD_FD 0 /* the only descriptor that the child keeps */
+#define RIGHTS   (1U << CAP_DAC_OVERRIDE) /* of root's: sockets of other users */
 
 struct question {
 	uint64_t cookie;
@@ -79,7 +82,7 @@ static void NORETURN child(int fd, const char *path, enum seccomp_mode filter)
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "vmm-connector");
 	if (dup2(fd, CHILD_FD) < 0 || close_range(CHILD_FD + 1, ~0U, 0) < 0 ||
-	    seccomp_enter(SECCOMP_CONNECTOR, 0, filter) < 0)
+	    jail_rights_keep(RIGHTS) < 0 || seccomp_enter(SECCOMP_CONNECTOR, 0, filter) < 0)
 		_exit(EXIT_FAILURE);
 	connector_serve(CHILD_FD, path);
 	_exit(EXIT_SUCCESS); /* not exit(): the parent's buffers are not ours to flush */

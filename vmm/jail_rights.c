@@ -25,19 +25,24 @@ int jail_rights_bound(void)
 	return prctl(PR_SET_SECUREBITS, SECURE_BITS, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-static int drop_capabilities(void)
+int jail_rights_keep(uint32_t capabilities)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
+	if (capabilities != 0 && syscall(SYS_capget, &header, set) < 0)
+		return -errno;
+	set[0].permitted &= capabilities;
+	set[0].effective = set[0].permitted;
+	set[0].inheritable = set[1].permitted = set[1].effective = set[1].inheritable = 0;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
-	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+	return syscall(SYS_capset, &header, set) < 0 ? -errno : 0;
 }
 
 void jail_rights_drop(struct jail_layers *l)
 {
-	l->result[JAIL_CAPS] = drop_capabilities();
+	l->result[JAIL_CAPS] = jail_rights_keep(0);
 	l->result[JAIL_NO_NEW_PRIVS] = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 	l->result[JAIL_DUMPABLE] = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
 }

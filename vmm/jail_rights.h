@@ -4,6 +4,8 @@
 
 #include "vmm/jail_layer.h"
 
+#include <stdint.h>
+
 /**
  * jail_rights_bound() - Empty the bounding set and lock the secure bits
  *
@@ -11,6 +13,15 @@
  * Return:  0, or -errno.
  */
 int jail_rights_bound(void);
+
+/**
+ * jail_rights_keep() - Drop all capabilities but some
+ * @capabilities: A bit for each, of the first 32; one that the process does not have stays away
+ *
+ * Context: set-up, one thread.
+ * Return:  0, or -errno.
+ */
+int jail_rights_keep(uint32_t capabilities) MUST_CHECK;
 
 /**
  * jail_rights_drop() - Drop all capabilities, and whatever could bring one back
