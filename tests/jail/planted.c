@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Usage: planted ROLE CALL [bare|raw|log]
+ * Usage: planted ROLE CALL [bare|raw|log|off]
  *        planted --list
  * Enters the jail as vmm does, then makes one system call from a thread of ROLE (main, vcpu, io,
- * caretaker, connector, vcpu-reset): what a guest could do that has taken this thread over. CALL is
- * a name of the list below. With 'bare' there are no filters of system calls, only the layers
- * around them: status 0 then says that the call failed all the same, 1 that it did something. With
- * 'raw' standard input is a terminal, which is made raw before. With 'log' the jail only logs.
+ * caretaker, connector, vcpu-reset, io-shared): what a guest could do that has taken this thread
+ * over. CALL is a name of the list below. With 'bare' there are no filters of system calls, only
+ * the layers around them (and limits for the thread main alone): status 0 then says that the call
+ * failed all the same, 1 that it did something. With 'raw' standard input is a terminal, which is
+ * made raw before. With 'log' the jail only logs, with 'off' there is none.
  * Status 0: the call was let through (or, bare, failed). 125: it was refused, and standard error
- * says so. 77: 'bare' and the host does not give the layers.
+ * says so. Ended by SIGSYS: it was foreign. 77: 'bare' and the host does not give the layers.
  */
 #include "vmm/jail.h"
 #include "vmm/log.h"
@@ -45,6 +46,12 @@ static const struct sockaddr_in host = {
 static char byte;
 static const struct iovec iov = { &byte, 1 };
 
+static const struct sched_param none;
+
+/* Calls of the two other architectures that the kernel has in this one. */
+#define I386 0x20000000L
+#define X32  0x40000000L
+
 #define PTR(p) ((long)(uintptr_t)(p))
 #define ROOM   4096
 
@@ -53,7 +60,7 @@ static const struct planted {
 	const char *name;
 	long nr;
 	long arg[6];
-	enum { FORBIDDEN, ALLOWED } want; /* of the thread main */
+	enum { FORBIDDEN, ALLOWED, FOREIGN } want; /* of the thread main */
 } calls[] = {
 	{ "open", SYS_open, { PTR("/etc/passwd"), O_RDONLY }, FORBIDDEN },
 	{ "openat", SYS_openat, { AT_FDCWD, PTR("/etc/passwd"), O_RDONLY }, FORBIDDEN },
@@ -65,6 +72,7 @@ static const struct planted {
 	{ "connect", SYS_connect, { 0, PTR(&host), sizeof(host) }, FORBIDDEN },
 	{ "bind", SYS_bind, { 0, PTR(&host), sizeof(host) }, FORBIDDEN },
 	{ "sendmsg", SYS_sendmsg, { 0 }, FORBIDDEN },
+	{ "sendmsg-NOSIGNAL", SYS_sendmsg, { 0, 0, MSG_NOSIGNAL }, FORBIDDEN },
 	{ "sendto-address", SYS_sendto, { 0, 0, 0, 0, PTR(&host), sizeof(host) }, FORBIDDEN },
 	{ "clone", SYS_clone, { SIGCHLD }, FORBIDDEN },
 	{ "clone3", SYS_clone3, { 0, 64 }, FORBIDDEN },
@@ -78,15 +86,31 @@ static const struct planted {
 	  SYS_process_vm_writev,
 	  { 1, PTR(&iov), 1, PTR(&iov), 1 },
 	  FORBIDDEN },
+	{ "process_madvise", SYS_process_madvise, { 0 }, FORBIDDEN },
 	{ "pidfd_open", SYS_pidfd_open, { 1 }, FORBIDDEN },
+	{ "pidfd_getfd", SYS_pidfd_getfd, { 0 }, FORBIDDEN },
+	{ "pidfd_send_signal", SYS_pidfd_send_signal, { 0, SIGCONT }, FORBIDDEN },
+	{ "sched_setscheduler-other",
+	  SYS_sched_setscheduler,
+	  { 1, SCHED_BATCH, PTR(&none) },
+	  FORBIDDEN },
+	{ "sched_setscheduler-FIFO",
+	  SYS_sched_setscheduler,
+	  { 0, SCHED_FIFO, PTR(&none) },
+	  FORBIDDEN },
 	{ "io_uring_setup", SYS_io_uring_setup, { 1 }, FORBIDDEN },
+	{ "io_uring_register", SYS_io_uring_register, { 0 }, FORBIDDEN },
 	{ "bpf", SYS_bpf, { 0 }, FORBIDDEN },
+	{ "keyctl", SYS_keyctl, { 0 }, FORBIDDEN },
+	{ "add_key", SYS_add_key, { 0 }, FORBIDDEN },
+	{ "personality", SYS_personality, { 0 }, FORBIDDEN },
 	{ "userfaultfd", SYS_userfaultfd, { 0 }, FORBIDDEN },
 	{ "perf_event_open", SYS_perf_event_open, { 0 }, FORBIDDEN },
 	{ "unshare", SYS_unshare, { CLONE_NEWUSER }, FORBIDDEN },
 	{ "setns", SYS_setns, { 0 }, FORBIDDEN },
 	{ "mount", SYS_mount, { PTR("x"), PTR("/"), PTR("tmpfs") }, FORBIDDEN },
 	{ "chroot", SYS_chroot, { PTR("/") }, FORBIDDEN },
+	{ "setuid", SYS_setuid, { 0 }, FORBIDDEN },
 	{ "setresuid", SYS_setresuid, { 0, 0, 0 }, FORBIDDEN },
 	{ "kill", SYS_kill, { 1, SIGCONT }, FORBIDDEN },
 	{ "tkill", SYS_tkill, { 1, SIGCONT }, FORBIDDEN },
@@ -106,6 +130,7 @@ static const struct planted {
 	{ "seccomp", SYS_seccomp, { 0 }, FORBIDDEN },
 	{ "prlimit64", SYS_prlimit64, { 0 }, FORBIDDEN },
 	{ "madvise-other", SYS_madvise, { 0, ROOM, MADV_DODUMP }, FORBIDDEN },
+	{ "poll-two", SYS_poll, { 0, 2, 0 }, FORBIDDEN },
 	{ "futex-PI", SYS_futex, { 0, FUTEX_LOCK_PI }, FORBIDDEN },
 	{ "ioctl-TIOCSTI", SYS_ioctl, { 0, TIOCSTI, PTR("x") }, FORBIDDEN },
 	{ "ioctl-KVM_CREATE_VM", SYS_ioctl, { 0, KVM_CREATE_VM }, FORBIDDEN },
@@ -114,6 +139,10 @@ static const struct planted {
 	{ "ioctl-TCSETS", SYS_ioctl, { 0, TCSETS }, ALLOWED },
 	{ "ioctl-TCGETS2", SYS_ioctl, { 0, GET_TERMIOS2 }, ALLOWED },
 	{ "ioctl-TCSETS2", SYS_ioctl, { 0, SET_TERMIOS2 }, ALLOWED },
+	{ "i386-open", I386 | 5, { 0 }, FOREIGN }, /* read of this architecture has the number */
+	{ "i386-restart_syscall", I386 | 0, { 0 }, FOREIGN },
+	{ "x32-open", X32 | SYS_open, { 0 }, FOREIGN },
+	{ "x32-read", X32 | SYS_read, { 0 }, FOREIGN },
 };
 
 static const char *const roles[] = {
@@ -123,6 +152,7 @@ static const char *const roles[] = {
 	[SECCOMP_CARETAKER] = "caretaker",
 	[SECCOMP_CONNECTOR] = "connector",
 	[SECCOMP_VCPU_RESET] = "vcpu-reset",
+	[SECCOMP_IO_SHARED] = "io-shared",
 };
 
 struct thread {
@@ -132,24 +162,38 @@ struct thread {
 	const struct planted *call;
 };
 
+static long call(const struct planted *c)
+{
+	const long *a = c->arg;
+	long r;
+
+	if (!(c->nr & I386))
+		return syscall(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	__asm__ volatile("int $0x80"
+	                 : "=a"(r)
+	                 : "a"(c->nr & ~I386), "b"(a[0]), "c"(a[1])
+	                 : "memory");
+	return r;
+}
+
 /* Ends the process: not every role may end just a thread. */
 static void *make_call(void *arg)
 {
 	const struct thread *t = arg;
-	const long *a = t->call->arg;
 	long r;
 
 	if (seccomp_enter(t->role, 3, t->filter) < 0)
 		_exit(EXIT_FAILURE);
-	r = syscall(t->call->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	r = call(t->call);
 	_exit(t->bare && r >= 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 static int list(void)
 {
+	static const char *const kinds[] = { "forbidden", "allowed", "foreign" };
+
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
-		printf("%s %s\n", calls[i].want == ALLOWED ? "allowed" : "forbidden",
-		       calls[i].name);
+		printf("%s %s\n", kinds[calls[i].want], calls[i].name);
 	return EXIT_SUCCESS;
 }
 
@@ -226,6 +270,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	if (argc > 3 && strcmp(argv[3], "log") == 0)
 		cfg.jail = JAIL_LOG;
+	if (argc > 3 && strcmp(argv[3], "off") == 0)
+		cfg.jail = JAIL_OFF;
 	status = enter_and_call(&t, &cfg, &e);
 	log_error("%s", e.msg);
 	return status;
