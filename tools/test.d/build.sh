@@ -24,8 +24,8 @@ build_quietly() {
 	fi && ninja -C "$dir"
 }
 
-# The program as it is used.
-build_release() { build build; }
+# The program as it is used, without a warning.
+build_release() { build build -Dwerror=true; }
 
 # Unit tests that stop at the first bad access or undefined result.
 build_asan() {

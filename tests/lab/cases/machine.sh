@@ -23,7 +23,7 @@ case_no_legacy_probing() {
 	boot_amd64 --append "$(run_word '
 		dmesg
 		echo "rtc $(ls /sys/class/rtc | wc -l)"
-		grep -c -e timer -e cascade /proc/interrupts')"
+		echo "legacy $(grep -c -e timer$ -e cascade -e i8042 -e rtc /proc/interrupts)"')"
 	expect_end 0 exit
 	expect_no_text 'Probing ports directly'
 	expect_no_text 'i8042: (No controller found|Can.t read CTR)'
@@ -31,6 +31,7 @@ case_no_legacy_probing() {
 	expect_no_text 'rtc_cmos'
 	expect_text 'preallocated irqs: 0$'
 	expect_line "rtc 0"
+	expect_line "legacy 0"
 	expect_no_text 'ACPI (BIOS )?Error|ACPI Warning|\[Firmware Bug\]'
 }
 
