@@ -4,14 +4,13 @@
 # that the guest shuts down cleanly. Ends with the VM's last status. VMM names the program.
 
 set -u
-vmm=${VMM:-vmm}
 result=$(mktemp)
 trap 'rm -f "$result"' EXIT
 pid='' ending=''
 trap 'ending=1; [ -z "$pid" ] || kill -TERM "$pid"' TERM INT
 
 for ((start = 0; start < 5; start++)); do
-	"$vmm" --exit-with-parent --result "$result" "$@" &
+	"${VMM:-vmm}" --exit-with-parent --result "$result" "$@" &
 	pid=$!
 	# A signal interrupts the wait, and then the VM still has to end.
 	while wait "$pid"; status=$?; kill -0 "$pid" 2>/dev/null; do :; done

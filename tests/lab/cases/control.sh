@@ -134,6 +134,21 @@ case_control_example_supervisor() {
 	grep -q '^POWERDOWN' "$work/err" || fail "no POWERDOWN event"
 }
 
+# The other one hands SIGTERM on, so that the guest shuts down, and starts none again.
+lab_case control_example_supervisor_in_shell
+case_control_example_supervisor_in_shell() {
+	: >"$work/out"
+	VMM=$vmm "$top/examples/supervise.sh" --kernel "$LAB_KERNEL" --initrd "$LAB_INITRD" \
+		--append quiet --append guest.run=wait </dev/null >"$work/out" 2>"$work/err" &
+	vmm_pid=$!
+	await "guest: ready" 100
+	kill -TERM "$vmm_pid"
+	vmm_wait
+	[[ $status == 0 ]] || fail "status $status"
+	[[ $(console | grep -Fc "guest: ready") == 1 ]] || fail "the guest was started again"
+	expect_text 'reboot: Power down'
+}
+
 # Paused in the background, then driven by two clients.
 lab_case control_daemonized
 case_control_daemonized() {
