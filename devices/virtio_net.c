@@ -48,6 +48,7 @@ struct virtio_net {
 	struct virtio_net_config config;
 	uint64_t offloads; /* GUEST_OFFLOADS that the driver takes now */
 	unsigned pairs_used;
+	struct virtio_net_counters count;
 	bool cut; /* the host's end is gone, for good */
 	bool unplugged; /* the operator took the link away */
 	bool own_mac; /* the driver gave the card another address */
@@ -151,6 +152,7 @@ static void cut(struct virtio_net *n, int r)
 /* The guest sent what no driver sends. It is lost, and the operator gets a line now and then. */
 static void refused(struct virtio_net *n, const char *why)
 {
+	counter_add(&n->count.refused, 1);
 	if (log_limit_pass(&n->base.complaints, NULL))
 		log_warn("%s: frame not sent: %s", n->base.label, why);
 }
@@ -182,8 +184,10 @@ static int receive_one(struct net_pair *p, struct virtq *q)
 	len = b->ops->receive(b, rx_index(p) / 2, p->rx.iov, p->rx.n_iov, p->rx.room);
 	if (len == -EAGAIN)
 		return -EAGAIN;
-	if (len == -EMSGSIZE)
-		return 1; /* longer than the driver can take: lost, as on a wire */
+	if (len == -EMSGSIZE) { /* longer than the driver can take: lost, as on a wire */
+		counter_add(&n->count.lost, 1);
+		return 1;
+	}
 	if (len < 0) {
 		cut(n, (int)len);
 		return -EPIPE;
@@ -224,8 +228,10 @@ static int send_one(struct net_pair *p, const struct virtq_chain *c)
 	struct net_backend *b = n->setup.backend;
 	int r;
 
-	if (!has_link(n))
+	if (!has_link(n)) {
+		counter_add(&n->count.lost, 1);
 		return 0;
+	}
 	if (c->in.left > 0 || c->out.left <= NET_HEADER ||
 	    c->out.left > NET_HEADER + NET_FRAME_MAX) {
 		refused(n, c->in.left > 0 ? "a buffer is not for reading" : "no length of a frame");
@@ -431,8 +437,14 @@ static void drop_backlog(struct virtio_net *n)
 			struct iovec v[2] = { { scrap, sizeof(scrap) } };
 
 			r = b->ops->receive(b, i, v, 1, 0);
+			counter_add(&n->count.lost, r == -EMSGSIZE);
 		}
 	}
+}
+
+const struct virtio_net_counters *virtio_net_counters(const struct virtio_net *n)
+{
+	return &n->count;
 }
 
 int virtio_net_set_link(struct virtio_net *n, bool up)

@@ -49,6 +49,22 @@ void virtio_net_free(struct virtio_net *n);
  */
 struct virtio_dev *virtio_net_dev(struct virtio_net *n);
 
+/* Frames that came to nothing; those that the kernel's vhost moves are its own. */
+struct virtio_net_counters {
+	uint64_t refused; /* the guest's: no frame, or one that the host's end does not take */
+	uint64_t lost; /* of both directions: there is no link, or the driver's buffer is too short
+	                */
+};
+
+/**
+ * virtio_net_counters() - What has been lost since the start
+ * @n: Device; owns the result
+ *
+ * Context: any thread, by counter_get().
+ * Return:  Its counters.
+ */
+const struct virtio_net_counters *virtio_net_counters(const struct virtio_net *n);
+
 /**
  * virtio_net_set_link() - Plug the cable in, or pull it out
  * @n:  Device
@@ -58,7 +74,8 @@ struct virtio_dev *virtio_net_dev(struct virtio_net *n);
  * directions. The state is the operator's: a reset of the device does not change it.
  * Context: device thread.
  * Return:  0, also when it was so already; -EPIPE the host's end is gone, and no link can come
- * back. Spec:    virtio 1.2 section 5.1.4 (VIRTIO_NET_S_LINK_UP)
+ *          back.
+ * Spec:    virtio 1.2 section 5.1.4 (VIRTIO_NET_S_LINK_UP)
  */
 int virtio_net_set_link(struct virtio_net *n, bool up) MUST_CHECK;
 

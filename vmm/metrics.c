@@ -186,6 +186,12 @@ static json_t *show_device(const struct machine *m, unsigned i)
 		                         json_string(virtio_blk_engine(m->slot[i].blk))) |
 		     json_object_set_new(o, "stats",
 		                         show_disk_counters(virtio_blk_counters(m->slot[i].blk)));
+	if (m->slot[i].net) {
+		const struct virtio_net_counters *net = virtio_net_counters(m->slot[i].net);
+
+		r |= put(o, "frames-refused", "", counter_get(&net->refused)) |
+		     put(o, "frames-lost", "", counter_get(&net->lost));
+	}
 	return whole(o, r);
 }
 

@@ -114,6 +114,7 @@ START_TEST(receive_longer_than_the_buffer_is_lost_and_the_buffer_kept)
 	ck_assert_uint_eq(rig.ring[0]->used->idx, 1);
 	expect_used(0, 0, 0, 200);
 	ck_assert_uint_eq(buffer[199], 8);
+	ck_assert_uint_eq(virtio_net_counters(rig.net)->lost, 1);
 }
 END_TEST
 
@@ -239,6 +240,7 @@ START_TEST(send_of_what_is_no_frame_is_dropped)
 	ck_assert_uint_eq(net_rig_taken(&rig, 5), NET_HEADER + 60);
 	ck_assert_uint_eq(net_rig_taken(&rig, 5), 0);
 	ck_assert(!net_rig_failed(&rig));
+	ck_assert_uint_eq(virtio_net_counters(rig.net)->refused, 1);
 }
 END_TEST
 
@@ -338,6 +340,9 @@ START_TEST(set_link_down_is_seen_and_loses_frames_both_ways)
 	expect_used(1, 0, 0, 0);
 	ck_assert_uint_eq(net_rig_taken(&rig, 0x22), 0);
 	ck_assert_uint_eq(rig.ring[0]->used->idx, 0);
+	ck_assert_uint_eq(virtio_net_counters(rig.net)->lost, 1);
+	ck_assert_int_eq(virtio_net_set_link(rig.net, true), 0);
+	ck_assert_uint_eq(virtio_net_counters(rig.net)->lost, 2);
 }
 END_TEST
 
