@@ -190,9 +190,13 @@ static enum step take(struct qmp_stream *s, char c)
 
 static enum qmp_stream_result parse(struct qmp_stream *s, json_t **ret, struct err *e)
 {
+	const size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES;
 	json_error_t why;
-	json_t *value = json_loadb(s->text, s->len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &why);
+	json_t *value = json_loadb(s->text, s->len, flags, &why);
 
+	/* No command wants a number beyond 64 bits, but an id may be any. */
+	if (!value && json_error_code(&why) == json_error_numeric_overflow)
+		value = json_loadb(s->text, s->len, flags | JSON_DECODE_INT_AS_REAL, &why);
 	qmp_stream_fini(s);
 	if (!value) {
 		(void)err_set(e, EINVAL, "JSON parse error, %s", why.text);
@@ -205,9 +209,10 @@ static enum qmp_stream_result parse(struct qmp_stream *s, json_t **ret, struct e
 static enum qmp_stream_result stray(struct qmp_stream *s, char c, struct err *e)
 {
 	int len = (int)(s->len - s->token);
+	const char last[] = { c, '\0' };
 
-	(void)err_set(e, EINVAL, "JSON parse error, stray '%.*s%c'", len > 60 ? 60 : len,
-	              len ? s->text + s->token : "", c);
+	(void)err_set(e, EINVAL, "JSON parse error, stray '%.*s%s'", len > 60 ? 60 : len,
+	              len ? s->text + s->token : "", c ? last : "\\0");
 	qmp_stream_fini(s);
 	/* The byte itself may be the one that calls us back. */
 	s->state = breaks_string(c) ? QMP_STREAM_BETWEEN : QMP_STREAM_LOST;

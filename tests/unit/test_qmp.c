@@ -95,6 +95,8 @@ static const struct {
 	  "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command nope has not been "
 	  "found\"}, \"id\": null}\r\n" },
 	{ "{'execute':'query-pci','id':'\xc3\xa9'}", "{\"return\": [], \"id\": \"\\u00E9\"}\r\n" },
+	{ "{'execute':'query-pci','id':18446744073709551616}",
+	  "{\"return\": [], \"id\": 1.8446744073709552e19}\r\n" },
 	/* shapes */
 	{ "{'execute':'query-version'}",
 	  "{\"return\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, \"package\": "
@@ -274,6 +276,14 @@ START_TEST(feed_talk_byte_by_byte_is_answered_alike)
 		free(part);
 	}
 	ck_assert_str_eq(heard, talks[_i].hears);
+}
+END_TEST
+
+START_TEST(feed_zero_byte_is_named)
+{
+	ck_assert_uint_eq(qmp_session_feed(&session, (const uint8_t *)"", 1), 1);
+
+	expect(&session, "", GENERIC("JSON parse error, stray '\\\\0'"));
 }
 END_TEST
 
@@ -742,6 +752,7 @@ int main(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_loop_test(t, feed_talk_is_answered_word_for_word, 0, ARRAY_SIZE(talks));
 	tcase_add_loop_test(t, feed_talk_byte_by_byte_is_answered_alike, 0, ARRAY_SIZE(talks));
+	tcase_add_test(t, feed_zero_byte_is_named);
 	tcase_add_test(t, init_new_session_greets);
 	tcase_add_loop_test(t, feed_before_negotiation_is_judged, 0, ARRAY_SIZE(beginnings));
 	tcase_add_test(t, feed_client_that_never_reads_is_not_heard);
