@@ -58,6 +58,7 @@ struct machine {
 	/* For whoever asks while it runs; set by the caller of machine_create(), after it. */
 	const struct result_times *times;
 	const struct jail *jail;
+	struct service *service;
 	struct signals *signals;
 	struct caretaker caretaker;
 	struct connector connector; /* only with a vsock */

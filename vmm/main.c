@@ -48,6 +48,7 @@ static int run_vm(const struct config *cfg, struct jail *jail, struct signals *s
 
 	m.times = times;
 	m.jail = jail;
+	m.service = service;
 	if (r == 0)
 		r = jail_enter(jail, e);
 	if (r == 0)

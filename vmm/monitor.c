@@ -3,6 +3,7 @@
 
 #include "vmm/machine.h"
 #include "vmm/metrics.h"
+#include "vmm/service.h"
 
 #include <errno.h>
 #include <string.h>
@@ -143,7 +144,6 @@ static void on_news(struct loop_source *s, uint32_t events)
 		if (!f.held)
 			continue;
 		mon->disk_error[i] = f.code;
-		mon->cont_asked = false; /* that was said before */
 		(void)stop(m);
 	}
 	for (unsigned i = 0; i < m->n_slots; i++)
@@ -387,6 +387,7 @@ void monitor_ended(struct machine *m)
 	if (why == STOP_REBOOT && m->witness.panic_watch.panicked)
 		why = STOP_PANIC;
 	mon->state = MONITOR_ENDED;
+	service_end(m->service);
 	if (why == STOP_PANIC && !m->run.panicked)
 		qmp_panicked(&mon->qmp, "poweroff");
 	if (why == STOP_REBOOT && mon->reset_asked)

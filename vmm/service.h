@@ -49,8 +49,8 @@ void service_enter(const struct service *s);
 void service_ready(struct service *s);
 
 /**
- * service_end() - The VM has ended: tell systemd
- * @s: Begun
+ * service_end() - The VM ends: tell systemd
+ * @s: Begun; the second time nothing happens
  *
  * Context: main thread; does not block.
  */
