@@ -174,9 +174,11 @@ static int negotiate(struct ctl_socket *s, struct err *e)
 {
 	json_t *message = NULL, *value = NULL;
 	int r = ctl_socket_receive(s, &message, e);
+	const char *why =
+	        json_string_value(json_object_get(json_object_get(message, "error"), "desc"));
 
 	if (r > 0 && !json_object_get(message, "QMP"))
-		r = err_set(e, EPROTO, "this VM has no room, or it is no QMP socket");
+		r = err_set(e, EPROTO, "%s", why ? why : "what answers is no QMP socket");
 	else if (r == 0)
 		r = err_set(e, EPIPE, "the VM closed the connection");
 	json_decref(message);

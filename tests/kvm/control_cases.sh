@@ -34,6 +34,7 @@ handed_cases() {
 	ctl_says 'control, quit by that socket' 0 '' quit
 	wait $!
 	rm -f "$work/qmp"
+	refusal_case
 }
 
 # pty_cases NAME COMMAND...: one verdict for each of what tests/pty knows, or of those in `only`.
@@ -72,6 +73,21 @@ ours.sendall(b"given\n")
 text = b""
 while b"given" not in text:
     text += ours.recv(4096)' "${vmm}ctl" "$work/qmp"
+}
+
+# What a VM with no room, or one that is another user's, says to whoever connects.
+refusal_case() {
+	python3 -c '
+import socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+client, _ = listener.accept()
+client.sendall(b"""{"error": {"class": "GenericError", "desc": "no room for you"}}\r\n""")' "$work/qmp" &
+	until [ -S "$work/qmp" ]; do sleep 0.02; done
+	ctl_says 'vmmctl, the reason why a VM takes no client' 125 '^vmmctl: no room for you$' query-status
+	wait $!
+	rm -f "$work/qmp"
 }
 
 # vmmctl at a console that is a socket, and what it leaves of its own terminal.
