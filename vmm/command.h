@@ -87,7 +87,7 @@ void command_fini(struct command *c);
  * Context: main thread.
  * Return:  false if there is no command that runs, so that nobody would hear it.
  */
-bool command_signal(struct command *c, int signo) MUST_CHECK;
+bool command_signal(struct command *c, int signo);
 
 /**
  * command_resized() - The size of the terminal may have changed: tell the guest

@@ -138,7 +138,7 @@ static void on_signal(void *arg, int signo)
 		slots_window_changed(m);
 		command_resized(&m->command);
 		if (signo == SIGWINCH && !m->command.terminal)
-			(void)command_signal(&m->command, signo);
+			command_signal(&m->command, signo);
 		return;
 	default:
 		on_end_signal(m, signo);

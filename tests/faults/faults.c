@@ -92,13 +92,15 @@ static int set_up(const struct config *cfg, struct err *e)
 	struct signals signals;
 	struct jail jail = { 0 };
 	struct machine m;
-	int r = signals_init(&signals, e);
+	int r = jail_begin(&jail, cfg, e);
 
+	if (r == 0)
+		r = signals_init(&signals, e);
 	if (r < 0)
 		return r;
 	r = machine_create(&m, cfg, &signals, e);
 	if (r == 0)
-		r = jail_enter(&jail, cfg, e);
+		r = jail_enter(&jail, e);
 	if (r == 0)
 		r = machine_start(&m, jail.filter, e);
 	if (r == 0)

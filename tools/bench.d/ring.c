@@ -8,9 +8,9 @@
 
 /*
  * A driver that keeps `depth` requests under way until `requests` are done, and prints how often it
- * notified the device, and how many batches of requests it made available: what `tools/bench` runs on
- * this host. do=read and do=write are 4 KiB of a
- * disk, do=frame a frame for the network, do=line text for the console.
+ * notified the device, and how many batches of requests it made available: what `tools/bench` runs
+ * on this host. do=read and do=write are 4 KiB of a disk, do=frame a frame for the network, do=line
+ * text for the console.
  *
  * It works in ring 3, because some KVMs emulate ring 0 instruction by instruction. It polls for
  * answers, but asks for interrupts as Linux does, to have them counted.
