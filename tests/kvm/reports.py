@@ -64,7 +64,8 @@ def judge_metrics(metrics, begin, stats):
     assert all(set(cpu["exits"]) == EXITS and cpu["thread-id"] > 0 for cpu in metrics["vcpus"])
     assert metrics["vcpus"][0]["exits"]["io"] > 0 and metrics["vcpus"][0]["exits"]["mmio"] > 0
     disk = metrics["devices"][0]
-    assert set(disk) == DEVICE | {"stats"} and disk["type"] == "blk", disk
+    assert set(disk) == DEVICE | {"engine", "stats"} and disk["type"] == "blk", disk
+    assert disk["engine"] in ("io_uring", "plain"), disk
     assert disk["stats"] == stats and not disk["needs-reset"] and disk["failures"] == 0, disk
     queue = disk["queues"][0]
     assert set(queue) == QUEUE, queue
@@ -72,7 +73,7 @@ def judge_metrics(metrics, begin, stats):
     assert 0 <= queue["depth"] <= 1, queue
     assert queue["requests"] - queue["depth"] == stats["rd_operations"] + stats["wr_operations"], queue
     assert queue["notifications"] > 0 and queue["interrupts"] > 0, queue
-    assert all(set(device) - {"stats"} == DEVICE for device in metrics["devices"])
+    assert all(set(device) - {"engine", "stats"} == DEVICE for device in metrics["devices"])
 
 
 def judge_jail(jail):

@@ -139,7 +139,7 @@ reported() {
 	verdict "$name, with numbers and advice" "$problem"
 }
 
-report_cases() {
+cannot_run_cases() {
 	reported 'a jump to where nothing is' 'KVM could not emulate an instruction' jump 'rip 0x00000000d0000000' \
 		'code not readable at rip' 'suberror 1' 'jumped or mapped wrongly'
 	reported 'an instruction that KVM does not know' 'KVM could not emulate an instruction' store \
