@@ -119,10 +119,11 @@ static void NORETURN child(struct caretaker_duties *d, const struct caretaker_ta
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "vmm-caretaker");
-	set(&d->ready, true);
+	/* The parent looks when the descriptors have gone. */
+	set(&d->ready, jail_rights_keep(RIGHTS) == 0);
 	if (shed(tasks->terminal_fd) < 0)
 		set(&d->ready, false);
-	if (jail_rights_keep(RIGHTS) < 0 || seccomp_enter(SECCOMP_CARETAKER, 0, tasks->filter) < 0)
+	if (!is_set(&d->ready) || seccomp_enter(SECCOMP_CARETAKER, 0, tasks->filter) < 0)
 		_exit(EXIT_FAILURE); /* nothing without the filter */
 	r = pthread_mutex_lock(&d->alive);
 	if (r == 0 || r == EOWNERDEAD) {
