@@ -30,13 +30,15 @@ static void teardown(void)
 /* Parse words that end with NULL; the program's name comes before them. */
 static int parse(const char *const *words)
 {
-	const char *argv[WORDS_MAX] = { "vmm" };
+	static const char *argv[WORDS_MAX]; /* the configuration points into it */
 	int argc = 1;
 
+	argv[0] = "vmm";
 	while (words[argc - 1]) {
 		argv[argc] = words[argc - 1];
 		argc++;
 	}
+	argv[argc] = NULL;
 	return cli_parse(&cfg, argc, (char **)argv, &err);
 }
 
