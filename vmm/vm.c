@@ -64,8 +64,8 @@ int vm_create(struct vm *vm, int kvm_fd, struct err *e)
 		return err_errno(e, errno, "--kvm fd=%d is no KVM device (KVM_GET_API_VERSION)",
 		                 kvm_fd);
 	if (r < 0)
-		return err_errno(e, errno, VM_KVM_PATH
-		                 " is no KVM device; 'vmm --check-host' tells more");
+		return err_errno(e, errno,
+		                 VM_KVM_PATH " is no KVM device; 'vmm --check-host' tells more");
 	if (r != KVM_API_VERSION_WANTED)
 		return err_set(e, ENOTSUP,
 		               VM_KVM_PATH " speaks API version %d; version %d is needed", r,
