@@ -5,7 +5,8 @@ tier_kvm() {
 	build_release || { cannot_run "build does not build"; return 0; }
 	# Leaks show under sanitizers only.
 	build_asan || { cannot_run "build-asan does not build"; return 0; }
-	local place=()
+	# What hangs is a failure, too.
+	local place=(timeout -k 10 900)
 	if [[ ! -r /dev/kvm || ! -w /dev/kvm ]]; then
 		say "kvm: /dev/kvm cannot be opened here, so this runs in the lab"
 		place=(tools/lab --time 1800 --)
