@@ -434,6 +434,7 @@ def run_killed_on_terminal(runs):
 
 def run_signals(runs):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)  # nohup ignores one, and vmm then ignores it too
         process = runs.start("end", "--append", "by=halt", "--grace", "0")
         os.kill(runs.vmm_pid(runs.traces[-1]), number)
         problem = runs.finish(process, -number)
