@@ -45,7 +45,7 @@ lab_case check_host fast=1
 case_check_host() {
 	check_host
 	[[ $status == 0 ]] || fail "--check-host ended with $status where stock kernels run"
-	[[ $(grep -cE '^jail +yes ' "$work/out") == 15 ]] || fail "it does not give each layer of the jail"
+	[[ $(grep -cE '^jail +yes ' "$work/out") == 16 ]] || fail "it does not give each layer of the jail"
 	expect_text '^optional +yes +/dev/net/tun +--net tap=NAME$'
 	expect_text '^optional +yes +/dev/vhost-net +--net ...,vhost$'
 	away /dev/vhost-net check_host
