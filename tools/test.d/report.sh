@@ -26,7 +26,8 @@ read_tap() {
 	while IFS= read -r line; do
 		printf '%s\n' "$line"
 		case $line in
-		1..*) plan=${line#1..} seen=0 ;;
+		# The plan stands before the cases or behind them; a new one takes its place.
+		1..*) if [[ ${line#1..} == "$seen" ]]; then plan=''; else plan=${line#1..}; fi; seen=0 ;;
 		"not ok "*) result fail "${line#not ok }" ;;
 		"ok "*"# SKIP"*) result skip "${line#ok }" ;;
 		"ok "*) result pass "${line#ok }" ;;
