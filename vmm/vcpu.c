@@ -196,8 +196,8 @@ static void begin(struct vcpu *c)
 	pthread_mutex_lock(&s->lock);
 	s->begun++;
 	s->refused = r < 0 ? r : s->refused;
-	pthread_cond_broadcast(&s->change);
 	pthread_mutex_unlock(&s->lock);
+	pthread_cond_broadcast(&s->change); /* whom it wakes finds the lock free */
 }
 
 /* With the lock: wait for something else to be wanted. The last vCPU to do so tells. */
@@ -305,8 +305,8 @@ void vcpus_release(struct vcpus *s)
 {
 	pthread_mutex_lock(&s->lock);
 	s->want = VCPUS_RUNNING;
-	pthread_cond_broadcast(&s->change);
 	pthread_mutex_unlock(&s->lock);
+	pthread_cond_broadcast(&s->change);
 }
 
 /*
