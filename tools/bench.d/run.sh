@@ -8,7 +8,7 @@ run_names=(directory image qemu)
 make_run_roots() {
 	local dir=$work/run-root modules path
 	modules=$("$here/guest" modules amd64)
-	mkdir -p "$dir/bin"
+	mkdir -p "$dir/bin" "$dir/proc"
 	cp "$(command -v busybox)" "$dir/bin/busybox"
 	for path in true dd; do ln -s busybox "$dir/bin/$path"; done
 	install -m 755 "$parts/run-own" "$dir/bin/own"
