@@ -69,7 +69,7 @@ hostile_kind() {
 		verdict "hostile $name, $attack" ''
 	done < <(sed -n 's/: fine$//p' "$work/out" | awk '!seen[$0]++')
 	problem=
-	[ "$status" -eq 0 ] || problem="status $status: $(tail -n 1 "$work/out")"
+	[ "$status" -eq 0 ] || problem="status $status: $(tail -n 1 "$work/out"; tail -n 5 "$work/err")"
 	verdict "hostile $name, the VM lives and its devices work" "$problem"
 	problem=
 	[ "${after:-0}" -gt 0 ] && [ "$after" -le $((before + 32)) ] || problem="RssAnon $before KiB, later $after KiB"
