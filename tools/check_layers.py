@@ -31,7 +31,7 @@ LAYERS = {
     # Lists of system calls that a thread may make, as a filter that it loads.
     "seccomp": (["vmm/seccomp"], ["base", "arch/signal.h"]),
     # How a thread waits for events, and threads that do just that.
-    "loop": (["vmm/loop", "vmm/io_thread", "vmm/pace", "vmm/timer"], ["base", "seccomp"]),
+    "loop": (["vmm/loop", "vmm/budget", "vmm/io_thread", "vmm/pace", "vmm/timer"], ["base", "seccomp"]),
     # How a device raises an interrupt: an eventfd.
     "irq": (["vmm/irq"], ["base"]),
     # From a port or an address to a device.

@@ -25,17 +25,20 @@ struct control_client {
 	struct qmp_session session;
 	size_t pos, len; /* of the bytes in @buf that are not done with */
 	bool serving; /* its turn is now */
+	bool held; /* not watched: its turn comes after the rest */
 	bool eof; /* the client has said everything */
 	uint8_t buf[CHUNK];
 };
 
-static void watch_listeners(struct control *c, bool watch)
+static void watch_listeners(struct control *c)
 {
-	if (c->deaf == !watch)
+	bool deaf = c->full || c->resting;
+
+	if (c->deaf == deaf)
 		return;
-	c->deaf = !watch;
+	c->deaf = deaf;
 	for (unsigned i = 0; i < c->n_listeners; i++)
-		loop_mod(c->loop, &c->listener[i].source, watch ? EPOLLIN : 0);
+		loop_mod(c->loop, &c->listener[i].source, deaf ? 0 : EPOLLIN);
 }
 
 static void close_client(struct control_client *k)
@@ -52,7 +55,8 @@ static void close_client(struct control_client *k)
 	loop_del(c->loop, &k->source);
 	fd_close(&k->source.fd);
 	qmp_session_fini(&k->session);
-	watch_listeners(c, true);
+	c->full = false;
+	watch_listeners(c);
 }
 
 /* Send what there is to send. Returns 0, or -errno: -EAGAIN = the client has to read first. */
@@ -113,12 +117,16 @@ static ssize_t receive(struct control_client *k)
 	return n;
 }
 
+/* One command after another. */
 static void feed(struct control_client *k)
 {
-	for (unsigned i = 0; i < PER_TURN && k->pos < k->len; i++) {
+	struct control *c = k->control;
+
+	for (unsigned i = 0; i < PER_TURN && k->pos < k->len && !c->resting; i++) {
 		if (!qmp_session_may_feed(&k->session))
 			return;
 		k->pos += qmp_session_feed(&k->session, k->buf + k->pos, k->len - k->pos);
+		c->resting = !budget_spend(&c->budget);
 	}
 }
 
@@ -160,6 +168,41 @@ static bool has_gone(int fd)
 	return poll(&p, 1, 0) > 0;
 }
 
+/* --- not too much of it --- */
+
+/* After budget_begin() and what there was to do. */
+static void end_work(struct control *c)
+{
+	if (budget_spend(&c->budget) && !c->resting)
+		return;
+	c->resting = true;
+	counter_add(&c->rests, 1);
+	watch_listeners(c);
+	timer_arm_ms(&c->rested, budget_rest_ms(&c->budget));
+}
+
+/* Out of the loop altogether: a client that has gone would be told of without end. */
+static void hold(struct control_client *k)
+{
+	k->held = true;
+	loop_del(k->control->loop, &k->source);
+}
+
+static void rest_is_over(void *arg)
+{
+	struct control *c = arg;
+	struct control_client *next;
+
+	c->resting = false;
+	for (struct control_client *k = c->used; k; k = next) {
+		next = k->next;
+		if (k->held && loop_add(c->loop, &k->source, EPOLLIN | EPOLLOUT) < 0)
+			close_client(k);
+		k->held = false;
+	}
+	watch_listeners(c); /* behind the clients, some of which may have gone */
+}
+
 static void client_ready(struct loop_source *source, uint32_t events)
 {
 	static const uint32_t watched[] = {
@@ -171,8 +214,13 @@ static void client_ready(struct loop_source *source, uint32_t events)
 	struct control_client *k = container_of(source, struct control_client, source);
 	enum next next;
 
-	if (source->fd < 0)
+	if (source->fd < 0 || k->held)
 		return;
+	if (k->control->resting) {
+		hold(k);
+		return;
+	}
+	budget_begin(&k->control->budget);
 	if (events & (EPOLLHUP | EPOLLERR) && has_gone(source->fd))
 		qmp_session_mute(&k->session); /* though it may have left a last wish */
 	k->serving = true;
@@ -182,6 +230,7 @@ static void client_ready(struct loop_source *source, uint32_t events)
 		close_client(k);
 	else
 		loop_mod(k->control->loop, &k->source, watched[next]);
+	end_work(k->control);
 }
 
 /* Let the loop come back to this client. */
@@ -189,7 +238,7 @@ static void session_changed(struct qmp_session *s)
 {
 	struct control_client *k = container_of(s, struct control_client, session);
 
-	if (k->serving)
+	if (k->serving || k->held)
 		return;
 	if (s->ended && s->out.overflow) {
 		log_warn("control: a client that does not read was disconnected");
@@ -222,7 +271,7 @@ static int add_client(struct control *c, int fd)
 	k->source = (struct loop_source){ .fd = fd, .ready = client_ready };
 	k->control = c;
 	k->pos = k->len = 0;
-	k->eof = k->serving = false;
+	k->eof = k->serving = k->held = false;
 	k->next = c->used;
 	c->used = k;
 	c->n_clients++;
@@ -258,15 +307,19 @@ static void listener_ready(struct loop_source *source, uint32_t events)
 	struct control *c = container_of(source, struct control_listener, source)->control;
 
 	(void)events;
+	budget_begin(&c->budget);
 	for (unsigned i = 0; i < ACCEPTS; i++) {
 		int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-			watch_listeners(c, false); /* until a client has gone */
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+			c->full = true;
+			watch_listeners(c);
+		}
 		if (fd < 0)
-			return;
+			break;
 		accept_one(c, fd);
 	}
+	end_work(c);
 }
 
 static int add_listener(struct control *c, int fd, struct err *e)
@@ -299,9 +352,13 @@ int control_create(struct control *c, struct qmp *qmp, struct loop *loop,
 	int r = 0;
 
 	*c = (struct control){ .qmp = qmp, .loop = loop, .uid = geteuid() };
+	c->rested.source.fd = -1;
 	qmp->changed = session_changed;
-	if (qmp->cfg->n_control > 0)
-		json_object_seed(0); /* opens a file at the first object otherwise */
+	if (qmp->cfg->n_control == 0)
+		return 0;
+	json_object_seed(0); /* opens a file at the first object otherwise */
+	budget_init(&c->budget);
+	r = timer_init(&c->rested, loop, rest_is_over, c, e);
 	for (unsigned i = 0; i < qmp->cfg->n_control && r == 0; i++) {
 		const struct config_control *cfg = &qmp->cfg->control[i];
 		int fd;
@@ -333,5 +390,7 @@ void control_destroy(struct control *c)
 	}
 	for (unsigned i = 0; i < c->n_listeners; i++)
 		fd_close(&c->listener[i].source.fd);
+	if (c->loop)
+		timer_fini(&c->rested);
 	*c = (struct control){ 0 };
 }

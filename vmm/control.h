@@ -2,14 +2,17 @@
 #ifndef VMM_CONTROL_H
 #define VMM_CONTROL_H
 
+#include "vmm/budget.h"
 #include "vmm/caretaker.h"
-#include "vmm/loop.h"
+#include "vmm/counter.h"
 #include "vmm/qmp.h"
+#include "vmm/timer.h"
 
 /*
  * The control sockets: carry bytes and descriptors between clients and their QMP sessions. Nothing
  * here ever waits: what a client does not read is kept up to a bound, and then the client has to
- * go; what a client sends is taken as fast as its answers are read.
+ * go; what a client sends is taken as fast as its answers are read, as long as all of them together
+ * do not take much of the processor from the guest: then they have to wait.
  */
 
 #define CONTROL_CLIENTS_MAX 128 /* at the same time */
@@ -34,7 +37,12 @@ struct control {
 	bool apart; /* we are in a user namespace of our own */
 	struct control_listener listener[CONFIG_CONTROL_MAX];
 	unsigned n_listeners;
-	bool deaf; /* no descriptor was left for a client: the listeners are not watched */
+	bool deaf; /* the listeners are not watched */
+	bool full; /* no descriptor was left for a client: until one has gone */
+	struct budget budget; /* of the loop's thread, for all clients together */
+	bool resting; /* it is spent: nobody is served until @rested expires */
+	uint64_t rests; /* so often */
+	struct timer rested;
 	struct control_client *used, *unused;
 	unsigned n_clients;
 };

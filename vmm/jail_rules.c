@@ -54,7 +54,7 @@
 /* clang-format off: a row is a line where it can be */
 static const struct jail_rule main_rules[] = {
 	ANY(epoll_wait, "event loop"),
-	ANY(epoll_ctl, "watch consoles and streams as they come, go, and become slow or idle"),
+	ANY(epoll_ctl, "watch consoles, streams and clients as they come, go, and are slow"),
 	ANY(read, "console input, eventfds, timers, signalfd"),
 	ANY(write, "console output, eventfds, messages, the result"),
 	ANY(readv, "frames from the host's end of a network card"),
@@ -65,8 +65,9 @@ static const struct jail_rule main_rules[] = {
 	ANY(accept4, "clients of consoles, streams and control sockets"),
 	ANY(getsockopt, "user of a control client"),
 	ANY(recvmsg, "console on a socket; streams; commands and descriptors of control clients"),
-	ANY(timerfd_settime, "timeout, grace, the console's gathering of bytes"),
-	RULE(clock_gettime, .why = "times of the result, where the vDSO cannot tell the time",
+	ANY(timerfd_settime, "timeout, grace, the console's gathering of bytes, rests of control"),
+	RULE(clock_gettime,
+	     .why = "times of the result, work for clients, where the vDSO cannot tell the time",
 	     RARE("the vDSO can")),
 	IOCTL(TCGETS, .why = "modes of the terminal"),
 	IOCTL(TCSETS, .why = "make the terminal raw, and put it back"),

@@ -195,6 +195,14 @@ static json_t *show_device(const struct machine *m, unsigned i)
 	return whole(o, r);
 }
 
+static json_t *show_control(const struct control *c)
+{
+	json_t *o = json_object();
+
+	return whole(o, put(o, "clients", "", c->n_clients) |
+	                        put(o, "rests", "", counter_get(&c->rests)));
+}
+
 json_t *metrics_all(const struct machine *m)
 {
 	const struct result_times *t = m->times;
@@ -204,6 +212,7 @@ json_t *metrics_all(const struct machine *m)
 	        put(times, "now-us", "", (counter_now_ns() - (uint64_t)t->begin_ns) / 1000);
 
 	r |= json_object_set_new(o, "times", whole(times, r)) |
+	     json_object_set_new(o, "control", show_control(&m->monitor.control)) |
 	     json_object_set_new(o, "vcpus", list_of(m->vcpus.n, m, show_vcpu)) |
 	     json_object_set_new(o, "devices", list_of(m->n_slots, m, show_device));
 	return whole(o, r);

@@ -390,7 +390,8 @@ const struct opt options[] = {
 	          "The file is made for the user who starts vmm alone, and removed at the end. One "
 	          "that a dead process has left is replaced. With 'fd=N' it is an inherited "
 	          "stream socket, one that listens or a single connection. Several programs may "
-	          "be connected at the same time; vmmctl(1) sends a command.") },
+	          "be connected at the same time; vmmctl(1) sends a command. Whoever asks without "
+	          "end has to wait for answers, so that the guest keeps its processors.") },
 	{ .name = "control-shared",
 	  .type = OPT_FLAG,
 	  .group = GROUP_RUN,

@@ -55,7 +55,8 @@ def judge_stats(stats):
 
 
 def judge_metrics(metrics, begin, stats):
-    assert set(metrics) == {"times", "vcpus", "devices"}, set(metrics)
+    assert set(metrics) == {"times", "control", "vcpus", "devices"}, set(metrics)
+    assert set(metrics["control"]) == {"clients", "rests"} and metrics["control"]["clients"] == 1, metrics
     times = metrics["times"]
     assert set(times) == {"start-us", "guest-start-us", "now-us"}, times
     assert begin <= times["start-us"] / 1e6 < begin + 3600, (begin, times)

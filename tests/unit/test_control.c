@@ -2,8 +2,8 @@
 /* Sockets: who gets in, what becomes of clients that misbehave, and what is left behind. */
 #include "vmm/control.h"
 
+#include "tests/unit/control_rig.h"
 #include "tests/unit/qmp_rig.h"
-#include "tests/unit/run.h"
 #include "vmm/control_socket.h"
 
 #include <dirent.h>
@@ -22,8 +22,6 @@ static struct qmp_rig rig;
 static struct control control;
 static struct loop loop;
 static pthread_t thread;
-static char dir[] = "/tmp/vmm-control-XXXXXX";
-static char path[128];
 static int fds_before;
 
 static int count_fds(void)
@@ -42,19 +40,6 @@ static void *run(void *arg)
 	(void)arg;
 	ck_assert_int_eq(loop_run(&loop), 0);
 	return NULL;
-}
-
-static void make_dir(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	(void)snprintf(path, sizeof(path), "%s/qmp", dir);
-}
-
-static void drop_dir(void)
-{
-	(void)unlink(path);
-	(void)rmdir(dir);
-	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
 }
 
 static void serve(void)
@@ -85,18 +70,6 @@ static void tear_down(void)
 	loop_fini(&loop);
 	ck_assert_int_eq(count_fds(), fds_before);
 	drop_dir();
-}
-
-static int connect_to(const char *to)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_uint_lt(strlen(to), sizeof(addr.sun_path));
-	memcpy(addr.sun_path, to, strlen(to) + 1);
-	ck_assert_int_eq(connect(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
-	return fd;
 }
 
 static void tell(int fd, const char *text)
@@ -460,46 +433,6 @@ START_TEST(create_shared_takes_whom_the_file_lets_in)
 }
 END_TEST
 
-START_TEST(inherit_listener_of_others_is_refused)
-{
-	struct err e = { 0 };
-	bool listens = false;
-	int fd = control_socket_listen(path, true, NULL);
-
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(chmod(path, 0620), 0);
-	ck_assert_int_eq(control_socket_inherit(fd, false, &listens, &e), -EPERM);
-	ck_assert_ptr_nonnull(strstr(e.msg, "SocketMode=0600"));
-	ck_assert_int_eq(control_socket_inherit(fd, true, &listens, &e), 0);
-	ck_assert_int_eq(chmod(path, 0600), 0);
-	ck_assert_int_eq(control_socket_inherit(fd, false, &listens, &e), 0);
-	ck_assert_int_eq(unlink(path), 0);
-	ck_assert_int_eq(control_socket_inherit(fd, false, &listens, &e), -ENOENT);
-	close(fd);
-}
-END_TEST
-
-START_TEST(inherit_listener_without_a_file_is_refused)
-{
-	struct sockaddr_un abstract = { .sun_family = AF_UNIX };
-	int unix_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct err e = { 0 };
-	bool listens;
-
-	/* Bound to no more than its family, it gets a name of the kernel's choice. */
-	ck_assert_int_eq(bind(unix_fd, (struct sockaddr *)&abstract, sizeof(sa_family_t)), 0);
-	ck_assert_int_eq(listen(unix_fd, 1), 0);
-	ck_assert_int_eq(listen(tcp_fd, 1), 0);
-
-	ck_assert_int_eq(control_socket_inherit(unix_fd, true, &listens, &e), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(e.msg, "bind it to a path"));
-	ck_assert_int_eq(control_socket_inherit(tcp_fd, true, &listens, &e), -EINVAL);
-	close(unix_fd);
-	close(tcp_fd);
-}
-END_TEST
-
 START_TEST(create_inherited_listener_is_served)
 {
 	int listener = control_socket_listen(path, false, NULL), fd;
@@ -514,125 +447,67 @@ START_TEST(create_inherited_listener_is_served)
 }
 END_TEST
 
-START_TEST(inherit_what_is_no_stream_socket_is_refused)
+/* The loop's thread gets a debt of work before there is any. */
+static void serve_in_debt(void)
 {
 	struct err e = { 0 };
-	bool listens;
-	int pair[2];
 
-	ck_assert_int_eq(control_socket_inherit(-1, false, &listens, &e), -EBADF);
-	ck_assert_int_eq(control_socket_inherit(STDIN_FILENO, false, &listens, &e), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(e.msg, "--control fd=0: this is not a socket"));
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
-	ck_assert_int_eq(control_socket_inherit(pair[0], false, &listens, &e), -EINVAL);
-	close(pair[0]);
-	close(pair[1]);
+	ck_assert_msg(control_create(&control, &rig.qmp, &loop, NULL, &e) == 0, "%s", e.msg);
+	control.budget.credit_ns = -1000000;
+	loop_expect(&loop);
+	ck_assert_int_eq(pthread_create(&thread, NULL, run, NULL), 0);
 }
-END_TEST
 
-START_TEST(listen_living_socket_is_refused_with_its_process)
+START_TEST(client_waits_while_the_budget_is_spent_and_is_served_then)
 {
-	struct err e = { 0 };
-	char pid[32];
-	int fd = control_socket_listen(path, false, NULL);
+	int fd, other;
 
-	ck_assert_int_ge(fd, 0);
-	(void)snprintf(pid, sizeof(pid), "process %d", (int)getpid());
-
-	ck_assert_int_eq(control_socket_listen(path, false, &e), -EADDRINUSE);
-
-	ck_assert_ptr_nonnull(strstr(e.msg, pid));
+	serve_in_debt();
+	fd = connect_to(path);
+	tell_and_hear(fd, HELLO "{\"execute\":\"query-uuid\"}", "UUID");
+	ck_assert_uint_ge(counter_get(&control.rests), 1);
+	other = connect_to(path);
+	talk(other);
+	close(other);
 	close(fd);
 }
 END_TEST
 
-START_TEST(listen_dead_socket_is_taken_over)
+/* Gone before anybody had time for them. */
+START_TEST(client_that_vanishes_in_a_rest_leaves_nothing)
 {
-	int fd = control_socket_listen(path, false, NULL), again;
-
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-
-	again = control_socket_listen(path, false, NULL);
-
-	ck_assert_int_ge(again, 0);
-	close(connect_to(path));
-	close(again);
-}
-END_TEST
-
-START_TEST(listen_other_file_is_left_alone)
-{
-	struct err e = { 0 };
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-
-	ck_assert_int_eq(control_socket_listen(path, false, &e), -EEXIST);
-
-	ck_assert_int_eq(access(path, F_OK), 0);
-	ck_assert_ptr_nonnull(strstr(e.msg, "not a socket"));
-}
-END_TEST
-
-#define TEN(s) s s s s s s s s s s
-
-static const char *const long_names[] = { "qmp", TEN("0123456789") "x",
-	                                  TEN(TEN("x")) TEN(TEN("y")) };
-
-START_TEST(listen_long_path_works_again_and_again)
-{
-	char deep[256], socket_path[512];
-	struct stat st;
 	int fd;
 
-	(void)snprintf(deep, sizeof(deep), "%s/%0150d", dir, 1);
-	(void)snprintf(socket_path, sizeof(socket_path), "%s/%s", deep, long_names[_i]);
-	ck_assert_int_eq(mkdir(deep, 0700), 0);
-
-	fd = control_socket_listen(socket_path, false, NULL);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(control_socket_listen(socket_path, false, NULL), -EADDRINUSE);
+	serve_in_debt();
+	for (unsigned i = 0; i < 2 * CONTROL_CLIENTS_MAX; i++) {
+		fd = connect_to(path);
+		tell(fd, stages[i % ARRAY_SIZE(stages)]);
+		close(fd);
+	}
+	fd = connect_to(path);
+	talk(fd);
 	close(fd);
-	fd = control_socket_listen(socket_path, false, NULL);
-	ck_assert_int_ge(fd, 0);
-
-	ck_assert_int_eq(lstat(socket_path, &st), 0);
-	ck_assert(S_ISSOCK(st.st_mode));
-	ck_assert_uint_eq(st.st_mode & 07777, 0600);
-	close(fd);
-	ck_assert_int_eq(unlink(socket_path), 0);
-	ck_assert_int_eq(rmdir(deep), 0);
 }
 END_TEST
 
-static const char *const bad_paths[] = { "/nonexistent/folder/qmp", "/tmp/", "/dev/null/x" };
-
-START_TEST(listen_impossible_path_is_named)
+/* More than the budget has at first: whoever asks without end gets all answers, in their order. */
+START_TEST(client_that_asks_without_end_is_answered)
 {
-	struct err e = { 0 };
+	char question[80], answer[32];
+	int fd;
 
-	ck_assert_int_lt(control_socket_listen(bad_paths[_i], false, &e), 0);
-	ck_assert_ptr_nonnull(strstr(e.msg, bad_paths[_i]));
+	serve();
+	fd = connect_to(path);
+	tell_and_hear(fd, HELLO, "return");
+	for (unsigned i = 0; counter_get(&control.rests) < 3; i++) {
+		(void)snprintf(question, sizeof(question),
+		               "{\"execute\":\"query-status\",\"id\":%u}", i);
+		(void)snprintf(answer, sizeof(answer), "\"id\": %u}", i);
+		tell_and_hear(fd, question, answer);
+	}
+	close(fd);
 }
 END_TEST
-
-static TCase *listen_case(void)
-{
-	TCase *t = tcase_create("listen");
-
-	tcase_add_checked_fixture(t, make_dir, drop_dir);
-	tcase_add_test(t, inherit_what_is_no_stream_socket_is_refused);
-	tcase_add_test(t, inherit_listener_of_others_is_refused);
-	tcase_add_test(t, inherit_listener_without_a_file_is_refused);
-	tcase_add_test(t, listen_living_socket_is_refused_with_its_process);
-	tcase_add_test(t, listen_dead_socket_is_taken_over);
-	tcase_add_test(t, listen_other_file_is_left_alone);
-	tcase_add_loop_test(t, listen_long_path_works_again_and_again, 0, ARRAY_SIZE(long_names));
-	tcase_add_loop_test(t, listen_impossible_path_is_named, 0, ARRAY_SIZE(bad_paths));
-	return t;
-}
 
 static TCase *users_case(void)
 {
@@ -665,8 +540,10 @@ int main(void)
 	tcase_add_test(t, client_descriptors_that_nobody_asked_for_are_closed);
 	tcase_add_test(t, create_inherited_connection_is_a_client);
 	tcase_add_test(t, create_inherited_listener_is_served);
+	tcase_add_test(t, client_waits_while_the_budget_is_spent_and_is_served_then);
+	tcase_add_test(t, client_that_vanishes_in_a_rest_leaves_nothing);
+	tcase_add_test(t, client_that_asks_without_end_is_answered);
 	suite_add_tcase(s, t);
-	suite_add_tcase(s, listen_case());
 	if (geteuid() == 0) /* who can be somebody else */
 		suite_add_tcase(s, users_case());
 	return run_suite(s);

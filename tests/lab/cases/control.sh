@@ -58,7 +58,7 @@ case_control_powerdown() {
 
 # A guest that was held for longer than its watchdogs wait does not complain, no timer is lost, and neither is a
 # byte of its disk or its connections, however often it is held while it works with both.
-lab_case control_stop_and_cont_under_load limit=400
+lab_case control_stop_and_cont_under_load limit=600
 case_control_stop_and_cont_under_load() {
 	local begin took to_guest
 	truncate -s 16M "$work/b"
