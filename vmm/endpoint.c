@@ -13,10 +13,17 @@
 #define CHUNK_PIPE PIPE_BUF /* a pipe that polls writable takes this much at once: pipe(7) */
 #define CHUNK_TTY  64 /* a terminal that polls writable has some room, nobody says how much */
 
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
 int endpoint_reserve_stdio(struct err *e)
 {
 	int fd;
 
+	if (is_open(STDIN_FILENO) && is_open(STDOUT_FILENO) && is_open(STDERR_FILENO))
+		return 0;
 	do {
 		fd = open("/dev/null", O_RDWR | O_NOCTTY);
 		if (fd < 0)

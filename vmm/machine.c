@@ -201,13 +201,13 @@ int machine_start(struct machine *m, enum seccomp_mode filter, struct err *e)
 void machine_destroy(struct machine *m)
 {
 	vcpus_fini(&m->vcpus);
+	vm_destroy(&m->vm); /* KVM lets go of all eventfds at once, not one by one */
 	reset_destroy(m);
 	io_thread_fini(&m->io);
 	slots_destroy(m);
 	ports_fini(&m->ports);
 	command_fini(&m->command);
 	chips_destroy(&m->chips);
-	vm_destroy(&m->vm);
 	gmem_fini(&m->mem);
 	monitor_destroy(m);
 	witness_fini(m);

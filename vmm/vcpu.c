@@ -382,11 +382,13 @@ void vcpus_stop(struct vcpus *s)
 	const uint64_t one = 1;
 
 	pthread_mutex_lock(&s->lock);
-	s->want = VCPUS_STOPPING;
-	pthread_cond_broadcast(&s->change);
-	kick_all(s);
-	if (s->alive == 0 && s->done_fd >= 0 && write(s->done_fd, &one, sizeof(one)) < 0)
-		log_debug("vCPUs: end told already");
+	if (s->want != VCPUS_STOPPING) {
+		s->want = VCPUS_STOPPING;
+		pthread_cond_broadcast(&s->change);
+		kick_all(s);
+		if (s->alive == 0 && s->done_fd >= 0 && write(s->done_fd, &one, sizeof(one)) < 0)
+			log_debug("vCPUs: end told already");
+	}
 	pthread_mutex_unlock(&s->lock);
 }
 
