@@ -11,7 +11,10 @@
  * same arguments: what isolating costs whoever does it. The layers are user, namespaces, root,
  * rights, landlock, limits and filters. One that the host refuses is left out, as vmm does.
  *
- * usage: floor MEMORY_MIB [LAYER]
+ * With "thread" instead of a layer the vCPU has a thread of its own, as vmm's has, and an event
+ * loop waits for it: what that costs whoever does it.
+ *
+ * usage: floor MEMORY_MIB [LAYER|thread]
  */
 #include "vmm/seccomp.h"
 
@@ -22,10 +25,13 @@
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -333,13 +339,68 @@ static void isolate(const struct floor *f, const char *last)
 	}
 }
 
+static int result(const struct floor *f)
+{
+	if (f->run->exit_reason != KVM_EXIT_IO)
+		return 1;
+	return *((uint8_t *)f->run + f->run->io.data_offset);
+}
+
+/* A vCPU's thread and what it tells. */
+struct threaded {
+	struct floor floor;
+	pthread_t thread;
+	int exited_fd, result;
+};
+
+static void on_kick(int signo)
+{
+	(void)signo;
+}
+
+/* After the byte to the exit port the guest goes on, until somebody stops it. */
+static void *vcpu_thread(void *arg)
+{
+	struct threaded *t = arg;
+	const uint64_t one = 1;
+
+	warm_up(t->floor.vcpu, t->floor.run);
+	call(t->floor.vcpu, KVM_RUN, NULL);
+	t->result = result(&t->floor);
+	(void)!write(t->exited_fd, &one, sizeof(one));
+	while (ioctl(t->floor.vcpu, KVM_RUN, NULL) == 0)
+		;
+	return NULL;
+}
+
+static int run_on_thread(const struct floor *f)
+{
+	struct threaded t = { .floor = *f, .exited_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	const struct sigaction kick = { .sa_handler = on_kick };
+	struct epoll_event event = { .events = EPOLLIN };
+	int loop = epoll_create1(EPOLL_CLOEXEC);
+	pthread_attr_t attr;
+
+	(void)sigaction(SIGRTMIN, &kick, NULL);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 128 * 1024);
+	if (epoll_ctl(loop, EPOLL_CTL_ADD, t.exited_fd, &event) < 0 ||
+	    pthread_create(&t.thread, &attr, vcpu_thread, &t) != 0 ||
+	    epoll_wait(loop, &event, 1, -1) < 0)
+		exit(1);
+	f->run->immediate_exit = 1;
+	pthread_kill(t.thread, SIGRTMIN);
+	pthread_join(t.thread, NULL);
+	return t.result;
+}
+
 int main(int argc, char **argv)
 {
 	size_t bytes = (argc > 1 ? strtoul(argv[1], NULL, 10) : 128) << 20;
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	int vm, vcpu;
 	size_t run_size;
-	struct kvm_run *run;
+	struct floor f;
 
 	if (kvm < 0 || ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
 		return 1;
@@ -349,12 +410,15 @@ int main(int argc, char **argv)
 	set_up_ram(vm, bytes);
 	set_up_devices(vm);
 	vcpu = call(vm, KVM_CREATE_VCPU, NULL);
-	run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-	if (run == MAP_FAILED)
+	f.vcpu = vcpu;
+	f.run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	if (f.run == MAP_FAILED)
 		return 1;
 	set_up_registers(kvm, vcpu);
+	if (argc > 2 && strcmp(argv[2], "thread") == 0)
+		return run_on_thread(&f);
 	if (argc > 2)
-		isolate(&(struct floor){ vcpu, run }, argv[2]);
+		isolate(&f, argv[2]);
 	call(vcpu, KVM_RUN, NULL);
-	return run->exit_reason == KVM_EXIT_IO ? *((uint8_t *)run + run->io.data_offset) : 1;
+	return result(&f);
 }

@@ -5,8 +5,9 @@
  * made until it has ended. With -m also both of these at the moment when the text MARKER was on its
  * standard output.
  *
- * usage: measure [-s STATUS] [-m MARKER] [-t SECONDS] COMMAND [ARG...]
- * prints: CPU WALL [MARKER-CPU MARKER-WALL]
+ * usage: measure [-s STATUS] [-c] [-m MARKER] [-t SECONDS] COMMAND [ARG...]
+ * prints: CPU WALL [FAULTS SWITCHES] [MARKER-CPU MARKER-WALL]
+ * -c: also how often a page of memory had to be found, and a thread gave way to another.
  * COMMAND is killed after SECONDS.
  * Status 0; 1 with a line on stderr if COMMAND did not end with STATUS (default 0) or did not print
  * MARKER.
@@ -29,11 +30,13 @@ extern char **environ;
 
 struct cost {
 	int64_t cpu_us, wall_us;
+	long faults, switches;
 };
 
 /* What is asked for, and what has come of it. */
 struct run {
 	int status;
+	bool counts;
 	const char *marker; /* NULL: none */
 	unsigned limit_s; /* 0: none */
 	char **command;
@@ -134,6 +137,8 @@ static struct cost finish(struct run *r)
 		err(1, "wait4");
 	c.wall_us = clock_us(CLOCK_MONOTONIC) - r->begin_us;
 	c.cpu_us = timeval_us(used.ru_utime) + timeval_us(used.ru_stime);
+	c.faults = used.ru_minflt + used.ru_majflt;
+	c.switches = used.ru_nvcsw + used.ru_nivcsw;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != r->status)
 		errx(1, "%s ended with %s %d, not with status %d", r->command[0],
 		     WIFEXITED(status) ? "status" : "signal",
@@ -149,9 +154,11 @@ int main(int argc, char **argv)
 	struct cost whole;
 	int o;
 
-	while ((o = getopt(argc, argv, "+s:m:t:")) != -1) {
+	while ((o = getopt(argc, argv, "+s:cm:t:")) != -1) {
 		if (o == 's')
 			r.status = atoi(optarg);
+		else if (o == 'c')
+			r.counts = true;
 		else if (o == 't')
 			r.limit_s = (unsigned)atoi(optarg);
 		else if (o == 'm' && *optarg && strlen(optarg) < 1024)
@@ -160,7 +167,8 @@ int main(int argc, char **argv)
 			return 1;
 	}
 	if (optind == argc)
-		errx(1, "usage: measure [-s STATUS] [-m MARKER] [-t SECONDS] COMMAND [ARG...]");
+		errx(1,
+		     "usage: measure [-s STATUS] [-c] [-m MARKER] [-t SECONDS] COMMAND [ARG...]");
 	r.command = argv + optind;
 	signal(SIGALRM, on_alarm); /* system calls go on: SA_RESTART */
 	start(&r);
@@ -168,6 +176,8 @@ int main(int argc, char **argv)
 		watch(&r);
 	whole = finish(&r);
 	printf("%jd %jd", (intmax_t)whole.cpu_us, (intmax_t)whole.wall_us);
+	if (r.counts)
+		printf(" %ld %ld", whole.faults, whole.switches);
 	if (r.marker)
 		printf(" %jd %jd", (intmax_t)r.at_marker.cpu_us, (intmax_t)r.at_marker.wall_us);
 	putchar('\n');
