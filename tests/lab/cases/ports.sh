@@ -101,7 +101,8 @@ again() {
 }
 
 # Both drivers go while both sides are busy, come back, and do their work. Who is connected to hvc0 has to read: Linux
-# waits for it with a lock held.
+# waits for it with a lock held. And has to say nothing: Linux 6.1 frees the terminal with its input still queued as
+# work, and stumbles over that when the driver is back.
 lab_case console_and_rng_reload_under_load
 case_console_and_rng_reload_under_load() {
 	start_stock --console "unix=$work/hvc0" --port "noise=unix=$work/noise" --port "rain=unix=$work/rain" \
@@ -133,7 +134,7 @@ case_console_and_rng_reload_under_load() {
 	until [[ -S $work/echo ]]; do sleep 0.1; done
 	again socat -u "UNIX-CONNECT:$work/noise" OPEN:/dev/null &
 	again socat -u OPEN:/dev/zero "UNIX-CONNECT:$work/rain" &
-	again socat 'OPEN:/dev/zero!!OPEN:/dev/null' "UNIX-CONNECT:$work/hvc0" &
+	again socat -u "UNIX-CONNECT:$work/hvc0" OPEN:/dev/null &
 	await "random 65536"$'\r' 120
 	[[ $(echo 'still there' | socat -t 60 - "UNIX-CONNECT:$work/echo") == "still there" ]] ||
 		fail "the port does not work any more"
