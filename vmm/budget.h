@@ -8,7 +8,8 @@
 /*
  * How much of a processor may go to those who ask for work without end: bursts as fast as they
  * come, and in the long run one part in BUDGET_SHARE. Times are those of the wall, so that work
- * which is pushed aside by others counts for more: where processors are scarce it is less.
+ * which is pushed aside by others counts for more: where processors are scarce it is less. One
+ * piece of work that takes longer than BUDGET_DEBT_NS is not paid for in full.
  */
 struct budget {
 	int64_t at_ns; /* CLOCK_MONOTONIC: accounts are settled up to here */

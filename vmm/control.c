@@ -117,7 +117,7 @@ static ssize_t receive(struct control_client *k)
 	return n;
 }
 
-/* One command after another. */
+/* Looks at the budget after each command, as one of them may take long. */
 static void feed(struct control_client *k)
 {
 	struct control *c = k->control;
@@ -168,7 +168,7 @@ static bool has_gone(int fd)
 	return poll(&p, 1, 0) > 0;
 }
 
-/* --- not too much of it --- */
+/* --- within the budget --- */
 
 /* After budget_begin() and what there was to do. */
 static void end_work(struct control *c)
@@ -307,6 +307,8 @@ static void listener_ready(struct loop_source *source, uint32_t events)
 	struct control *c = container_of(source, struct control_listener, source)->control;
 
 	(void)events;
+	if (c->resting) /* the event was fetched before */
+		return;
 	budget_begin(&c->budget);
 	for (unsigned i = 0; i < ACCEPTS; i++) {
 		int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -41,7 +41,7 @@ struct control {
 	bool full; /* no descriptor was left for a client: until one has gone */
 	struct budget budget; /* of the loop's thread, for all clients together */
 	bool resting; /* it is spent: nobody is served until @rested expires */
-	uint64_t rests; /* so often */
+	uint64_t rests; /* how often it was spent */
 	struct timer rested;
 	struct control_client *used, *unused;
 	unsigned n_clients;

@@ -42,13 +42,23 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void serve(void)
+static void create(void)
 {
 	struct err e = { 0 };
 
 	ck_assert_msg(control_create(&control, &rig.qmp, &loop, NULL, &e) == 0, "%s", e.msg);
+}
+
+static void start(void)
+{
 	loop_expect(&loop);
 	ck_assert_int_eq(pthread_create(&thread, NULL, run, NULL), 0);
+}
+
+static void serve(void)
+{
+	create();
+	start();
 }
 
 static void set_up(void)
@@ -450,12 +460,9 @@ END_TEST
 /* The loop's thread gets a debt of work before there is any. */
 static void serve_in_debt(void)
 {
-	struct err e = { 0 };
-
-	ck_assert_msg(control_create(&control, &rig.qmp, &loop, NULL, &e) == 0, "%s", e.msg);
+	create();
 	control.budget.credit_ns = -1000000;
-	loop_expect(&loop);
-	ck_assert_int_eq(pthread_create(&thread, NULL, run, NULL), 0);
+	start();
 }
 
 START_TEST(client_waits_while_the_budget_is_spent_and_is_served_then)
