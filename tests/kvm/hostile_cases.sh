@@ -29,7 +29,7 @@ start_attacked() {
 	new_disk h/disk
 	mkfifo "$work/h/in"
 	exec 9<>"$work/h/in"
-	socat "UNIX-LISTEN:$work/h/net" PIPE 2>/dev/null &
+	"$tests/kvm/cable.py" "$work/h/net" &
 	attack_helpers=$!
 	await_sockets "$work/h/net"
 	"$vmm" --kernel "$guests/hostile" --memory 64 --cpus 2 --append "$2 rounds=2" \
@@ -110,7 +110,7 @@ hostile_words() {
 	rm -rf "$work/h"
 	mkdir "$work/h"
 	new_disk h/disk
-	socat "UNIX-LISTEN:$work/h/net,fork" PIPE 2>/dev/null &
+	"$tests/kvm/cable.py" "$work/h/net" &
 	cable=$!
 	await_sockets "$work/h/net"
 	for kind in blk net console rng vsock; do
