@@ -155,6 +155,7 @@ static int create_vcpus(struct machine *m, const struct boot_entry *entry, struc
 	m->vcpus.pio = &m->pio;
 	m->vcpus.mmio = &m->mmio;
 	m->vcpus.mem = &m->mem;
+	m->vcpus.warm_up = m->cfg->jail != JAIL_OFF;
 	return r;
 }
 
@@ -201,14 +202,12 @@ int machine_start(struct machine *m, enum seccomp_mode filter, struct err *e)
 void machine_destroy(struct machine *m)
 {
 	vcpus_fini(&m->vcpus);
-	vm_destroy(&m->vm); /* KVM lets go of all eventfds at once, not one by one */
 	reset_destroy(m);
 	io_thread_fini(&m->io);
 	slots_destroy(m);
 	ports_fini(&m->ports);
 	command_fini(&m->command);
 	chips_destroy(&m->chips);
-	gmem_fini(&m->mem);
 	monitor_destroy(m);
 	witness_fini(m);
 	run_fini(m);
@@ -216,5 +215,4 @@ void machine_destroy(struct machine *m)
 	connector_finish(&m->connector);
 	caretaker_finish(&m->caretaker);
 	fd_close(&m->pidfile_fd);
-	clear(m, m->cfg);
 }

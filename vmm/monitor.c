@@ -41,7 +41,7 @@ static void on_reset_done(struct machine *m)
 		mon->state = MONITOR_PRELAUNCH;
 }
 
-/* Perhaps all vCPUs are out of the guest; also comes when they are made, and for stops of old. */
+/* All vCPUs are out of the guest, or were: it may be a stop of old. */
 static void on_parked(struct loop_source *s, uint32_t events)
 {
 	struct monitor *mon = container_of(s, struct monitor, parked);

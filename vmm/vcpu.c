@@ -176,7 +176,7 @@ static void take_nmi(struct vcpu *c)
 static void warm_up(struct vcpu *c)
 {
 	c->run->immediate_exit = 1;
-	if (c->index == 0 && ioctl(c->fd, KVM_RUN, 0) < 0 && errno != EINTR)
+	if (ioctl(c->fd, KVM_RUN, 0) < 0 && errno != EINTR)
 		log_debug("vCPU %u: first KVM_RUN: %s", c->index, strerror(errno));
 }
 
@@ -191,7 +191,7 @@ static void begin(struct vcpu *c)
 	c->tid = gettid();
 	prctl(PR_SET_NAME, name); /* pthread_setname_np() from outside would open a file of /proc */
 	r = seccomp_enter(s->reset ? SECCOMP_VCPU_RESET : SECCOMP_VCPU, c->index, s->filter);
-	if (r == 0)
+	if (r == 0 && s->warm_up && c->index == 0)
 		warm_up(c);
 	pthread_mutex_lock(&s->lock);
 	s->begun++;
@@ -200,15 +200,29 @@ static void begin(struct vcpu *c)
 	pthread_cond_broadcast(&s->change); /* whom it wakes finds the lock free */
 }
 
-/* With the lock: wait for something else to be wanted. The last vCPU to do so tells. */
-static void park(struct vcpus *s)
+/* With the lock. */
+static bool are_parked(const struct vcpus *s)
+{
+	return s->want == VCPUS_PARKED && s->parked == s->alive && !s->resetting;
+}
+
+/* With the lock: the last one to stand still tells whoever waits for that. */
+static void tell_parked(struct vcpus *s)
 {
 	const uint64_t one = 1;
 
-	s->parked++;
-	if (s->parked == s->alive && s->want == VCPUS_PARKED &&
-	    write(s->parked_fd, &one, sizeof(one)) < 0)
+	if (!s->awaited || !are_parked(s))
+		return;
+	s->awaited = false;
+	if (write(s->parked_fd, &one, sizeof(one)) < 0)
 		log_error("cannot tell that the vCPUs stand still: %s", strerror(errno));
+}
+
+/* With the lock: wait for something else to be wanted. */
+static void park(struct vcpus *s)
+{
+	s->parked++;
+	tell_parked(s);
 	pthread_cond_wait(&s->change, &s->lock);
 	s->parked--;
 }
@@ -327,6 +341,7 @@ void vcpus_park(struct vcpus *s)
 {
 	pthread_mutex_lock(&s->lock);
 	s->want = VCPUS_PARKED;
+	s->awaited = true;
 	pthread_cond_broadcast(&s->change); /* those that cannot run count anew */
 	kick_all(s);
 	pthread_mutex_unlock(&s->lock);
@@ -337,7 +352,7 @@ bool vcpus_are_parked(struct vcpus *s)
 	bool parked;
 
 	pthread_mutex_lock(&s->lock);
-	parked = s->want == VCPUS_PARKED && s->parked == s->alive && !s->resetting;
+	parked = are_parked(s);
 	pthread_mutex_unlock(&s->lock);
 	return parked;
 }
@@ -346,6 +361,7 @@ void vcpus_reset(struct vcpus *s)
 {
 	pthread_mutex_lock(&s->lock);
 	s->resetting = true;
+	s->awaited = true;
 	pthread_cond_broadcast(&s->change);
 	pthread_mutex_unlock(&s->lock);
 }

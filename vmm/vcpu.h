@@ -59,13 +59,15 @@ struct vcpus {
 	pthread_cond_t change; /* of @want */
 	enum { VCPUS_PARKED, VCPUS_RUNNING, VCPUS_STOPPING } want; /* [lock] */
 	enum seccomp_mode filter;
+	bool warm_up; /* there will be no new threads: KVM makes its own before */
 	unsigned begun; /* [lock] threads that have, or have not got, their filter */
 	int refused; /* [lock] 0, or the -errno of a filter */
 	unsigned alive; /* [lock] threads that have not ended */
 	unsigned parked; /* [lock] threads that wait for a change of @want */
+	bool awaited; /* [lock] @parked_fd is to tell when all are parked */
 	bool resetting; /* [lock] @reset is to be called, or is at work */
 	int done_fd; /* eventfd, written by the last thread that ends */
-	int parked_fd; /* eventfd, written by the last thread that parks */
+	int parked_fd; /* eventfd, written once all are parked and @awaited */
 };
 
 /**
@@ -75,7 +77,8 @@ struct vcpus {
  * @n:    vCPUs, 1 or more
  * @e:    Says what KVM refuses
  *
- * The caller then sets pio, mmio, mem, ended, arg and reset, and gives each fd its registers.
+ * The caller then sets pio, mmio, mem, ended, arg, reset and warm_up, and gives each fd its
+ * registers.
  * Context: set-up.
  * Return:  0, or -errno; vcpus_fini() is fine in both cases.
  */
@@ -106,7 +109,7 @@ void vcpus_release(struct vcpus *s);
  * @s: Released
  *
  * Does not wait: a vCPU may be waiting for the caller's loop. s->parked_fd becomes readable when
- * vcpus_are_parked(), and now and then besides.
+ * vcpus_are_parked(), and may be still readable when that is over.
  * Context: main thread.
  */
 void vcpus_park(struct vcpus *s);

@@ -85,12 +85,6 @@ int vm_create(struct vm *vm, int kvm_fd, struct err *e)
 	return 0;
 }
 
-void vm_destroy(struct vm *vm)
-{
-	fd_close(&vm->fd);
-	fd_close(&vm->kvm_fd);
-}
-
 static int add_region(struct vm *vm, const struct gmem_region *g, struct err *e)
 {
 	for (uint64_t at = 0; at < g->size; at += SLOT_BYTES_MAX) {

@@ -41,23 +41,18 @@ int vm_open_kvm(struct err *e) MUST_CHECK;
  * @kvm_fd: Inherited, taken over; -1: open the device
  * @e:  Says what KVM refuses
  *
+ * There is no way to close it but the end of the process.
  * Context: set-up.
- * Return:  0, or -errno; vm_destroy() is fine in both cases.
+ * Return:  0, or -errno.
  * Spec:    Linux Documentation/virt/kvm/api.rst 4.1, 4.2
  */
 int vm_create(struct vm *vm, int kvm_fd, struct err *e) MUST_CHECK;
 
 /**
- * vm_destroy() - Close the VM
- * @vm: Half-built or complete; never zeroed: descriptor 0 is somebody's
- */
-void vm_destroy(struct vm *vm);
-
-/**
  * vm_add_ram() - Show guest RAM to the guest
  * @vm:  VM without RAM; vm_connect_kick() comes later, because from then on KVM makes
  *       each change of the memory map wait for its readers, for milliseconds
- * @mem: All regions; stays mapped until vm_destroy()
+ * @mem: All regions; stays mapped as long as the process lives
  * @e:   Says what KVM refuses
  *
  * Context: set-up.

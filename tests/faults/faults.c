@@ -106,6 +106,9 @@ static int set_up(const struct config *cfg, struct err *e)
 	if (r == 0)
 		r = jail_close(&jail, e);
 	machine_destroy(&m);
+	/* As at the end of the process. */
+	fd_close(&m.vm.fd);
+	gmem_fini(&m.mem);
 	signals_restore(&signals);
 	return r;
 }
