@@ -84,10 +84,10 @@ lab_part() {
 }
 
 lab_silence=120 # seconds without a sign of life, of which there is one every 5
-lab_tries=6
+lab_tries=3
 
-# lab_cases I N: every N-th case from the I-th on. An emulated machine stands still now and then, whatever
-# runs in it; then it is ended, and the cases that it has not reported run in a new one.
+# lab_cases I N: every N-th case from the I-th on. An emulated machine that stands still is ended, and the cases
+# that it has not reported run in a new one.
 lab_cases() {
 	local log try name left
 	log=$(mktemp "$work/lab.XXXXXX")
