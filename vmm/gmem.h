@@ -74,6 +74,8 @@ int gmem_share(struct gmem *m, struct err *e) MUST_CHECK;
 /**
  * gmem_fini() - Give all guest RAM back
  * @m: May be zeroed or half-built
+ *
+ * The end of the process does the same.
  */
 void gmem_fini(struct gmem *m);
 

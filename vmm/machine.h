@@ -125,8 +125,7 @@ int machine_run(struct machine *m, struct stop *ret, struct err *e) MUST_CHECK;
  * machine_destroy() - Give everything back, the terminal included, but m->vm.fd and m->mem
  * @m: Created or half-built
  *
- * These two end with the process: taken down together by the kernel they cost less than one by one,
- * by a twentieth of what a start costs.
+ * These two end with the process: the kernel takes them down together for less than one by one.
  */
 void machine_destroy(struct machine *m);
 
