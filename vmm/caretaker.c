@@ -110,7 +110,8 @@ static int shed(int terminal_fd)
  * (SIGKILL included: kill -9 %1) does not take it along; the terminal then is not its controlling
  * one any more and can be set from anywhere without SIGTTOU.
  */
-static void NORETURN child(struct caretaker_duties *d, const struct caretaker_tasks *tasks)
+static void NORETURN child(struct caretaker_duties *d, const struct caretaker_tasks *tasks,
+                           const struct jail_rights *rights)
 {
 	sigset_t all;
 	int r;
@@ -120,7 +121,7 @@ static void NORETURN child(struct caretaker_duties *d, const struct caretaker_ta
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "vmm-caretaker");
 	/* The parent looks when the descriptors have gone. */
-	set(&d->ready, jail_rights_keep(RIGHTS) == 0);
+	set(&d->ready, jail_rights_keep(rights, RIGHTS) == 0);
 	if (shed(tasks->terminal_fd) < 0)
 		set(&d->ready, false);
 	if (!is_set(&d->ready) || seccomp_enter(SECCOMP_CARETAKER, 0, tasks->filter) < 0)
@@ -163,29 +164,39 @@ static void await(int fd)
 		;
 }
 
-int caretaker_start(struct caretaker *c, const struct caretaker_tasks *tasks, struct err *e)
+static int start(struct caretaker *c, const struct caretaker_tasks *tasks,
+                 const struct jail_rights *rights, struct err *e)
 {
 	int hold[2], r;
 
-	*c = (struct caretaker){ 0 };
-	r = make_duties(&c->duties, e);
-	if (r < 0)
-		return r;
-	if (pipe2(hold, O_CLOEXEC) < 0) {
-		r = err_errno(e, errno, "cannot start the caretaker");
-		caretaker_finish(c);
-		return r;
-	}
+	if (pipe2(hold, O_CLOEXEC) < 0)
+		return err_errno(e, errno, "cannot start the caretaker");
 	c->pid = fork();
 	if (c->pid == 0)
-		child(c->duties, tasks);
+		child(c->duties, tasks, rights);
 	r = c->pid < 0 ? err_errno(e, errno, "cannot start the caretaker") : 0;
 	close(hold[1]);
 	if (r == 0)
 		await(hold[0]);
 	close(hold[0]);
-	if (r == 0 && !is_set(&c->duties->ready))
-		r = err_set(e, ECHILD, "the caretaker did not start");
+	return r == 0 && !is_set(&c->duties->ready)
+	               ? err_set(e, ECHILD, "the caretaker did not start")
+	               : r;
+}
+
+int caretaker_start(struct caretaker *c, const struct caretaker_tasks *tasks, struct err *e)
+{
+	struct jail_rights rights;
+	int r;
+
+	*c = (struct caretaker){ 0 };
+	r = jail_rights_load(&rights, e);
+	if (r < 0)
+		return r;
+	r = make_duties(&c->duties, e);
+	if (r == 0)
+		r = start(c, tasks, &rights, e);
+	jail_rights_unload(&rights);
 	if (r < 0)
 		caretaker_finish(c);
 	return r;

@@ -73,7 +73,8 @@ void connector_serve(int fd, const char *path)
  * The child leaves the job's session, so that Ctrl-C at the terminal, which the VM takes as a wish
  * to power off, does not end it before.
  */
-static void NORETURN child(int fd, const char *path, enum seccomp_mode filter)
+static void NORETURN child(int fd, const char *path, enum seccomp_mode filter,
+                           const struct jail_rights *rights)
 {
 	sigset_t all;
 
@@ -82,15 +83,34 @@ static void NORETURN child(int fd, const char *path, enum seccomp_mode filter)
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "vmm-connector");
 	if (dup2(fd, CHILD_FD) < 0 || close_range(CHILD_FD + 1, ~0U, 0) < 0 ||
-	    jail_rights_keep(RIGHTS) < 0 || seccomp_enter(SECCOMP_CONNECTOR, 0, filter) < 0)
+	    jail_rights_keep(rights, RIGHTS) < 0 || seccomp_enter(SECCOMP_CONNECTOR, 0, filter) < 0)
 		_exit(EXIT_FAILURE);
 	connector_serve(CHILD_FD, path);
 	_exit(EXIT_SUCCESS); /* not exit(): the parent's buffers are not ours to flush */
 }
 
-int connector_start(struct connector *c, const char *path, enum seccomp_mode filter, struct err *e)
+static int start(struct connector *c, const char *path, enum seccomp_mode filter,
+                 const struct jail_rights *rights, struct err *e)
 {
 	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_errno(e, errno, "cannot start the connector");
+	c->pid = fork();
+	if (c->pid == 0)
+		child(pair[1], path, filter, rights);
+	close(pair[1]);
+	c->fd = pair[0];
+	if (c->pid > 0)
+		return 0;
+	c->pid = 0;
+	return err_errno(e, errno, "cannot start the connector");
+}
+
+int connector_start(struct connector *c, const char *path, enum seccomp_mode filter, struct err *e)
+{
+	struct jail_rights rights;
+	int r;
 
 	*c = (struct connector){ .fd = -1 };
 	if (strlen(path) + CONNECTOR_SUFFIX_MAX > UNIXSOCK_PATH_MAX)
@@ -98,17 +118,12 @@ int connector_start(struct connector *c, const char *path, enum seccomp_mode fil
 		               "socket path '%.60s...' has %zu characters, but %zu is the most "
 		               "that leaves room for '_PORT': use a shorter path",
 		               path, strlen(path), UNIXSOCK_PATH_MAX - CONNECTOR_SUFFIX_MAX);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_errno(e, errno, "cannot start the connector");
-	c->pid = fork();
-	if (c->pid == 0)
-		child(pair[1], path, filter);
-	close(pair[1]);
-	c->fd = pair[0];
-	if (c->pid > 0)
-		return 0;
-	c->pid = 0;
-	return err_errno(e, errno, "cannot start the connector");
+	r = jail_rights_load(&rights, e);
+	if (r < 0)
+		return r;
+	r = start(c, path, filter, &rights, e);
+	jail_rights_unload(&rights);
+	return r;
 }
 
 void connector_finish(struct connector *c)

@@ -74,14 +74,15 @@ enum seccomp_mode jail_filter(enum config_jail mode)
 }
 
 /* Everything that happens while there is one thread. Each step says whether it was done. */
-static void isolate(struct jail_layers *l, const struct jail_user *user)
+static void isolate(struct jail_layers *l, const struct jail_rights *rights,
+                    const struct jail_user *user)
 {
 	l->result[JAIL_USER] = jail_user_become(user);
 	jail_ns_enter(l);
-	l->result[JAIL_BOUNDING] = jail_rights_bound();
 	l->result[JAIL_ROOT] =
 	        l->result[JAIL_NS_MOUNT] == 0 ? jail_ns_empty_root() : l->result[JAIL_NS_MOUNT];
-	jail_rights_drop(l);
+	l->result[JAIL_BOUNDING] = jail_rights_bound(rights);
+	jail_rights_drop(rights, l);
 	l->result[JAIL_LANDLOCK] = jail_landlock_enter();
 	l->result[JAIL_SECCOMP] = seccomp_available();
 }
@@ -117,11 +118,16 @@ int jail_begin(struct jail *j, const struct config *cfg, struct err *e)
 
 int jail_enter(struct jail *j, struct err *e)
 {
-	int r = 0;
+	struct jail_rights rights;
+	int r;
 
 	if (j->mode == JAIL_OFF)
 		return 0;
-	isolate(&j->layers, &j->user);
+	r = jail_rights_load(&rights, e);
+	if (r < 0)
+		return r;
+	isolate(&j->layers, &rights, &j->user);
+	jail_rights_unload(&rights);
 	for (enum jail_layer i = 0; i < JAIL_N_LAYERS && r == 0; i++)
 		r = judge(j, i, e);
 	if (r < 0)
@@ -177,38 +183,56 @@ int jail_close(struct jail *j, struct err *e)
 	return r < 0 ? err_errno(e, -r, "cannot filter system calls of the main thread") : 0;
 }
 
+/* Of --check-host: about what, whether it is there, what it is, and why not. */
+#define LINE "%-12s %-4s %s%s%s\n"
+
 /* In a child, because there is no way back. */
-static NORETURN void try_layers(struct jail_layers *l)
+static NORETURN void try_layers(struct jail_layers *l, const struct jail_rights *rights)
 {
 	struct jail_user user;
 	int none = -1;
 
 	l->result[JAIL_SHED] = jail_shed(&none, 1);
 	if (jail_user_find(NULL, &user, NULL) == 0) {
-		isolate(l, &user);
+		isolate(l, rights, &user);
 		l->result[JAIL_LIMITS] = jail_rights_limit(NO_DESCRIPTORS);
 	}
 	_exit(0);
+}
+
+/* Each layer's @l becomes what a child found out. */
+static void find_layers(struct jail_layers *l, const struct jail_rights *rights)
+{
+	pid_t child;
+
+	for (unsigned i = 0; i < JAIL_N_LAYERS; i++)
+		l->result[i] = -ECHILD;
+	child = fork();
+	if (child == 0)
+		try_layers(l, rights);
+	if (child > 0)
+		(void)waitpid(child, NULL, 0);
 }
 
 void jail_check_host(FILE *out)
 {
 	struct jail_layers *l =
 	        mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t child;
+	struct jail_rights rights;
+	struct err e;
 
 	if (l == MAP_FAILED)
 		return;
+	if (jail_rights_load(&rights, &e) < 0) {
+		fprintf(out, LINE, "jail", "NO", e.msg, "", "");
+		munmap(l, sizeof(*l));
+		return;
+	}
+	find_layers(l, &rights);
+	jail_rights_unload(&rights);
 	for (unsigned i = 0; i < JAIL_N_LAYERS; i++)
-		l->result[i] = -ECHILD;
-	child = fork();
-	if (child == 0)
-		try_layers(l);
-	if (child > 0)
-		(void)waitpid(child, NULL, 0);
-	for (unsigned i = 0; i < JAIL_N_LAYERS; i++)
-		fprintf(out, "%-12s %-4s %s%s%s\n", "jail", l->result[i] < 0 ? "NO" : "yes",
-		        jail_layer_names[i], l->result[i] < 0 ? ": " : "",
+		fprintf(out, LINE, "jail", l->result[i] < 0 ? "NO" : "yes", jail_layer_names[i],
+		        l->result[i] < 0 ? ": " : "",
 		        l->result[i] < 0 ? strerror(-l->result[i]) : "");
 	munmap(l, sizeof(*l));
 }

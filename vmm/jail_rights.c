@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/jail_rights.h"
 
+#include <dlfcn.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* Neither root's id nor ambient capabilities give anything, now and for good. */
 #define SECURE_BITS                                                                                \
@@ -15,34 +13,73 @@
 	 SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |   \
 	 SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
-/* The first number that is no capability ends the list. */
-int jail_rights_bound(void)
+int jail_rights_load(struct jail_rights *r, struct err *e)
 {
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
-		;
-	if (errno != EINVAL)
-		return -errno;
+	r->library = dlopen("libcap-ng.so.0", RTLD_NOW | RTLD_LOCAL);
+	if (!r->library)
+		return err_set(e, ELIBACC, "cannot drop capabilities: %s: install libcap-ng0",
+		               dlerror());
+	*(void **)&r->clear = dlsym(r->library, "capng_clear");
+	*(void **)&r->get_caps_process = dlsym(r->library, "capng_get_caps_process");
+	*(void **)&r->have_capability = dlsym(r->library, "capng_have_capability");
+	*(void **)&r->update = dlsym(r->library, "capng_update");
+	*(void **)&r->apply = dlsym(r->library, "capng_apply");
+	if (r->clear && r->get_caps_process && r->have_capability && r->update && r->apply)
+		return 0;
+	jail_rights_unload(r);
+	return err_set(e, ELIBACC,
+	               "cannot drop capabilities: libcap-ng.so.0 is another library: install "
+	               "libcap-ng0");
+}
+
+void jail_rights_unload(struct jail_rights *r)
+{
+	dlclose(r->library);
+	*r = (struct jail_rights){ 0 };
+}
+
+/* The library has numbers of its own for what fails, and all of it is something refused. */
+static int apply(const struct jail_rights *r, capng_select_t set)
+{
+	return r->apply(set) < 0 ? -EPERM : 0;
+}
+
+/* Not by capng_lock(): it leaves room for capabilities that are kept, and bits open. */
+int jail_rights_bound(const struct jail_rights *r)
+{
+	r->clear(CAPNG_SELECT_BOUNDS);
+	if (apply(r, CAPNG_SELECT_BOUNDS) < 0)
+		return -EPERM;
 	return prctl(PR_SET_SECUREBITS, SECURE_BITS, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-int jail_rights_keep(uint32_t capabilities)
+/* Which of @capabilities the process has. */
+static uint32_t held(const struct jail_rights *r, uint32_t capabilities)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	uint32_t ret = 0;
 
-	if (capabilities != 0 && syscall(SYS_capget, &header, set) < 0)
-		return -errno;
-	set[0].permitted &= capabilities;
-	set[0].effective = set[0].permitted;
-	set[0].inheritable = set[1].permitted = set[1].effective = set[1].inheritable = 0;
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		return -errno;
-	return syscall(SYS_capset, &header, set) < 0 ? -errno : 0;
+	if (capabilities == 0 || r->get_caps_process() < 0)
+		return 0;
+	for (unsigned cap = 0; cap < 32; cap++)
+		if (capabilities >> cap & 1 && r->have_capability(CAPNG_PERMITTED, cap))
+			ret |= 1U << cap;
+	return ret;
 }
 
-void jail_rights_drop(struct jail_layers *l)
+int jail_rights_keep(const struct jail_rights *r, uint32_t capabilities)
 {
-	l->result[JAIL_CAPS] = jail_rights_keep(0);
+	const uint32_t keep = held(r, capabilities);
+
+	r->clear(CAPNG_SELECT_ALL);
+	for (unsigned cap = 0; cap < 32; cap++)
+		if (keep >> cap & 1)
+			(void)r->update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, cap);
+	return apply(r, CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT);
+}
+
+void jail_rights_drop(const struct jail_rights *r, struct jail_layers *l)
+{
+	l->result[JAIL_CAPS] = jail_rights_keep(r, 0);
 	l->result[JAIL_NO_NEW_PRIVS] = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 	l->result[JAIL_DUMPABLE] = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
 }

@@ -143,12 +143,32 @@ static bool is_locked(const struct layer *l, const struct before *b)
 	       (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & SECBIT_NOROOT);
 }
 
+/* No host's layer: without it no test of capabilities is one. */
+static struct jail_rights rights(void)
+{
+	struct jail_rights r;
+	struct err e;
+
+	if (jail_rights_load(&r, &e) == 0)
+		return r;
+	fprintf(stderr, "%s\n", e.msg);
+	exit(EXIT_FAILURE);
+}
+
+static int enter_bounds(void)
+{
+	const struct jail_rights r = rights();
+
+	return jail_rights_bound(&r);
+}
+
 /* All that jail_rights_drop() does; each of its results is looked at by itself. */
 static int enter_rights(void)
 {
 	struct jail_layers l = { 0 };
+	const struct jail_rights r = rights();
 
-	jail_rights_drop(&l);
+	jail_rights_drop(&r, &l);
 	return l.result[JAIL_CAPS] ? l.result[JAIL_CAPS] : l.result[JAIL_NO_NEW_PRIVS];
 }
 
@@ -260,8 +280,8 @@ static const struct layer layers[] = {
 	NAMESPACE("cgroup namespace", "cgroup"),
 	NAMESPACE("network namespace", "net"),
 	LAYER("empty root", enter_root, is_empty),
-	LAYER("empty bounding set", jail_rights_bound, is_bounded),
-	LAYER("locked secure bits", jail_rights_bound, is_locked),
+	LAYER("empty bounding set", enter_bounds, is_bounded),
+	LAYER("locked secure bits", enter_bounds, is_locked),
 	LAYER("no capabilities", enter_rights, is_powerless),
 	LAYER("no_new_privs", enter_rights, is_without_new),
 	LAYER("not dumpable", enter_rights, is_closed_to_others),
