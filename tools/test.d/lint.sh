@@ -28,9 +28,8 @@ tier_lint() {
 # What the README promises; it grows by 4 KiB at a time.
 check_binary() {
 	local size libraries
-	strip -o "$work/stripped" build/vmm/vmm
-	size=$(stat -c %s "$work/stripped")
-	libraries=$(ldd build/vmm/vmm | grep -c '=> /')
+	size=$(stripped_bytes build/vmm/vmm)
+	libraries=$(library_count build/vmm/vmm)
 	((size <= 300 * 1024)) || { echo "build/vmm/vmm: $size bytes without its symbols, 307200 at most"; return 1; }
 	((libraries <= 6)) || { echo "build/vmm/vmm: loads $libraries libraries, 6 at most"; return 1; }
 }
