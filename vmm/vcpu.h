@@ -24,7 +24,7 @@ struct vcpu {
 	struct vcpus *set;
 	unsigned index;
 	int fd;
-	struct kvm_run *run; /* shared with KVM; immediate_exit is written by vcpus_kick() */
+	struct kvm_run *run; /* shared with KVM; immediate_exit is written by other threads */
 	pthread_t thread;
 	pid_t tid; /* of the thread; valid after vcpus_start() */
 	bool started;
