@@ -19,34 +19,35 @@
 /*
  * Which modules are for what, in the order in which they are loaded. Some are not asked for by the
  * drivers themselves but by the name of an algorithm, when a file system is mounted.
+ * Arrays and not pointers, as a page of pointers is a page of each VM's own.
  */
 static const struct driver {
-	const char *name;
-	unsigned need; /* any of MODULES_* */
-	const char *fs; /* or the root is one of these file systems */
+	char name[27];
 	bool optional; /* one that some kernels do without */
+	unsigned need; /* any of MODULES_* */
+	char fs[24]; /* or the root is one of these file systems */
 } drivers[] = {
-	{ "virtio_mmio", ~0U, "", false }, /* finds its windows by ACPI */
-	{ "virtio_console", MODULES_CONSOLE, "", false },
-	{ "virtio_blk", MODULES_DISK, "", false },
-	{ "virtio_net", MODULES_NET, "", false },
-	{ "af_packet", MODULES_NET, "", true }, /* clients of DHCP */
-	{ "virtio_rng", ~0U, "", true },
-	{ "vmw_vsock_virtio_transport", MODULES_VSOCK, "", false },
-	{ "virtiofs", MODULES_SHARE, "", false },
-	{ "overlay", MODULES_OVERLAY, "", false },
-	{ "evdev", MODULES_BUTTON, "", true },
-	{ "button", MODULES_BUTTON, "", true },
-	{ "crc32c_generic", 0, "ext4 xfs btrfs erofs", true },
-	{ "crc32c_intel", 0, "ext4 xfs btrfs erofs", true }, /* the quick one */
-	{ "xxhash_generic", 0, "btrfs", true },
-	{ "sha256_generic", 0, "btrfs", true },
-	{ "blake2b_generic", 0, "btrfs", true },
-	{ "ext4", 0, "ext4", false },
-	{ "xfs", 0, "xfs", false },
-	{ "btrfs", 0, "btrfs", false },
-	{ "squashfs", 0, "squashfs", false },
-	{ "erofs", 0, "erofs", false },
+	{ "virtio_mmio", false, ~0U, "" }, /* finds its windows by ACPI */
+	{ "virtio_console", false, MODULES_CONSOLE, "" },
+	{ "virtio_blk", false, MODULES_DISK, "" },
+	{ "virtio_net", false, MODULES_NET, "" },
+	{ "af_packet", true, MODULES_NET, "" }, /* clients of DHCP */
+	{ "virtio_rng", true, ~0U, "" },
+	{ "vmw_vsock_virtio_transport", false, MODULES_VSOCK, "" },
+	{ "virtiofs", false, MODULES_SHARE, "" },
+	{ "overlay", false, MODULES_OVERLAY, "" },
+	{ "evdev", true, MODULES_BUTTON, "" },
+	{ "button", true, MODULES_BUTTON, "" },
+	{ "crc32c_generic", true, 0, "ext4 xfs btrfs erofs" },
+	{ "crc32c_intel", true, 0, "ext4 xfs btrfs erofs" }, /* the quick one */
+	{ "xxhash_generic", true, 0, "btrfs" },
+	{ "sha256_generic", true, 0, "btrfs" },
+	{ "blake2b_generic", true, 0, "btrfs" },
+	{ "ext4", false, 0, "ext4" },
+	{ "xfs", false, 0, "xfs" },
+	{ "btrfs", false, 0, "btrfs" },
+	{ "squashfs", false, 0, "squashfs" },
+	{ "erofs", false, 0, "erofs" },
 };
 
 /* Part of a text. */
