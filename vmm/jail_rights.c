@@ -53,26 +53,18 @@ int jail_rights_bound(const struct jail_rights *r)
 	return prctl(PR_SET_SECUREBITS, SECURE_BITS, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-/* Which of @capabilities the process has. */
-static uint32_t held(const struct jail_rights *r, uint32_t capabilities)
-{
-	uint32_t ret = 0;
-
-	if (capabilities == 0 || r->get_caps_process() < 0)
-		return 0;
-	for (unsigned cap = 0; cap < 32; cap++)
-		if (capabilities >> cap & 1 && r->have_capability(CAPNG_PERMITTED, cap))
-			ret |= 1U << cap;
-	return ret;
-}
-
 int jail_rights_keep(const struct jail_rights *r, uint32_t capabilities)
 {
-	const uint32_t keep = held(r, capabilities);
+	uint32_t held = 0;
 
+	if (capabilities != 0 && r->get_caps_process() < 0)
+		return -EPERM;
+	for (unsigned cap = 0; cap < 32; cap++)
+		if (capabilities >> cap & 1 && r->have_capability(CAPNG_PERMITTED, cap))
+			held |= 1U << cap;
 	r->clear(CAPNG_SELECT_ALL);
 	for (unsigned cap = 0; cap < 32; cap++)
-		if (keep >> cap & 1)
+		if (held >> cap & 1)
 			(void)r->update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, cap);
 	return apply(r, CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT);
 }
