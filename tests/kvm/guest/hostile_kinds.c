@@ -326,6 +326,12 @@ static void open_port(void)
 	help(&control, sizeof(control));
 }
 
+/* More than the host keeps for a reader, so that all it ever holds is held from then on. */
+static void console_flood(void)
+{
+	describe(0, SCRATCH, 0x40000, 0, 0);
+}
+
 static void control_no_port(void)
 {
 	tell(~0U, VIRTIO_CONSOLE_PORT_OPEN, 1);
@@ -550,6 +556,7 @@ const struct attack kind_attacks[] = {
 	ON("console-out", "no bytes", ANSWERED, SILENCE, no_bytes),
 	ON("console-out", "buffer to write", ANSWERED, SILENCE, writable),
 	ON("console-out", "one buffer often", ANSWERED, SILENCE, same_head_often),
+	ON("console-out", "more than is kept", ANSWERED, SILENCE, console_flood),
 	ON("console-told", "no room", BREAKS, LINE, control_no_room),
 	ON("console-told", "buffer to read", BREAKS, LINE, read_only),
 	ON("console-tells", "no such port", ANSWERED, LINE, control_no_port),
@@ -563,6 +570,7 @@ const struct attack kind_attacks[] = {
 	ON("port-out", "no bytes", ANSWERED, SILENCE, no_bytes),
 	ON("port-out", "buffer to write", ANSWERED, SILENCE, writable),
 	ON("port-out", "one buffer often", ANSWERED, SILENCE, same_head_often),
+	ON("port-out", "more than is kept", ANSWERED, SILENCE, console_flood),
 	ON("rng", "no bytes", ANSWERED, SILENCE, no_bytes),
 	ON("rng", "buffer to read", ANSWERED, SILENCE, read_only),
 	ON("rng", "far too much", ANSWERED, SILENCE, rng_everything, .check = is_capped),
