@@ -100,12 +100,12 @@ console() { tr -d '\r' <"$work/out"; }
 # fail TEXT: end the case, showing what there is to see.
 fail() {
 	echo "$1"
-	echo "--- console, last lines:"
-	console | tail -n 25
-	echo "--- stderr:"
-	tail -n 25 "$work/err"
 	echo "--- result:"
 	cat "$work/result" 2>/dev/null || echo none
+	echo "--- stderr, last lines:"
+	tail -n 10 "$work/err"
+	echo "--- console, last lines:"
+	console | tail -n 25
 	exit 1
 }
 
