@@ -7,7 +7,7 @@
 /* The results of all that may be in flight fit into the completion queue, which is twice this. */
 #define ENTRIES (BLK_RING_DEPTH / 2)
 
-/* What the ring may ever do: no open, no socket, no other file, no registering. */
+/* What the ring may ever do: no open, no socket, no other file, and to let go of those it has. */
 static const unsigned char allowed[] = {
 	IORING_OP_READV,
 	IORING_OP_WRITEV,
@@ -17,7 +17,7 @@ static const unsigned char allowed[] = {
 
 static int restrict_ring(struct io_uring *u)
 {
-	struct io_uring_restriction rule[ARRAY_SIZE(allowed) + 2] = { 0 };
+	struct io_uring_restriction rule[ARRAY_SIZE(allowed) + 3] = { 0 };
 	unsigned n = 0;
 
 	for (; n < ARRAY_SIZE(allowed); n++)
@@ -32,6 +32,10 @@ static int restrict_ring(struct io_uring *u)
 	rule[n++] = (struct io_uring_restriction){
 		.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED,
 		.sqe_flags = IOSQE_FIXED_FILE,
+	};
+	rule[n++] = (struct io_uring_restriction){
+		.opcode = IORING_RESTRICTION_REGISTER_OP,
+		.register_op = IORING_UNREGISTER_FILES,
 	};
 	return io_uring_register_restrictions(u, rule, n);
 }
@@ -78,6 +82,13 @@ int blk_ring_open(struct blk_ring *r, const int *fd, unsigned n)
 	}
 	*r = (struct blk_ring){ .uring = ptr_take(&u) };
 	return 0;
+}
+
+void blk_ring_let_go(struct blk_ring *r)
+{
+	if (r->uring && !r->let_go)
+		io_uring_unregister_files(r->uring); /* if refused: when the kernel gets to it */
+	r->let_go = true;
 }
 
 void blk_ring_close(struct blk_ring *r)

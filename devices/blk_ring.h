@@ -19,6 +19,7 @@ struct blk_ring {
 	struct io_uring *uring; /* NULL: not open */
 	unsigned queued; /* operations not yet submitted */
 	unsigned in_flight; /* submitted, result not yet taken */
+	bool let_go; /* of its files */
 };
 
 /* Operations in flight at once. */
@@ -36,8 +37,19 @@ struct blk_ring {
 int blk_ring_open(struct blk_ring *r, const int *fd, unsigned n) MUST_CHECK;
 
 /**
+ * blk_ring_let_go() - Close its files
+ * @r: Zeroed, or open with nothing queued or in flight
+ *
+ * Where it is left to the end of the process, the kernel does it some time after that: until then
+ * an image is locked, and its file system cannot be unmounted. Nothing can be queued any more.
+ *
+ * Context: the disk's thread, or set-up; blocks, on kernels before 6.4 for some milliseconds.
+ */
+void blk_ring_let_go(struct blk_ring *r);
+
+/**
  * blk_ring_close() - Give it back
- * @r: Zeroed, or open with nothing in flight
+ * @r: Zeroed, or open with nothing in flight; blk_ring_let_go() has been called
  */
 void blk_ring_close(struct blk_ring *r);
 

@@ -547,15 +547,20 @@ int blk_work_init(struct blk_work *w, struct loop *loop, struct err *e)
 	return 0;
 }
 
+void blk_work_finish(struct blk_work *w)
+{
+	if (w->ring.let_go)
+		return;
+	blk_work_drain(w);
+	blk_ring_let_go(&w->ring);
+}
+
 void blk_work_fini(struct blk_work *w)
 {
 	if (w->loop)
 		loop_del(w->loop, &w->results);
-	/* The kernel has ended what its thread had handed over, so that nothing has to be waited
-	 * for: the main thread may not enter a ring. */
-	w->ring.queued = 0;
-	if (w->ring.uring)
-		blk_work_drain(w);
+	/* A main thread with a filter may not enter a ring, but then the disk's has done this. */
+	blk_work_finish(w);
 	blk_ring_close(&w->ring);
 	blk_req_pool_fini(&w->pool);
 	blk_cow_close(&w->cow);

@@ -78,8 +78,18 @@ struct blk_work {
 int blk_work_init(struct blk_work *w, struct loop *loop, struct err *e) MUST_CHECK;
 
 /**
+ * blk_work_finish() - Forget all requests, unanswered, and have the kernel let go of the files
+ * @w: Zeroed, half-built or complete
+ *
+ * Context: the disk's thread, as its last act, or set-up; blocks until the kernel has let go of
+ * what is in flight. A second call does nothing.
+ */
+void blk_work_finish(struct blk_work *w);
+
+/**
  * blk_work_fini() - Give back what blk_work_init() made, and the overlay
- * @w: Zeroed with @cow closed, half-built or complete; its thread no longer runs
+ * @w: Zeroed with @cow closed, half-built or complete; its thread, if it ever ran, has called
+ *     blk_work_finish() and ended
  */
 void blk_work_fini(struct blk_work *w);
 

@@ -102,7 +102,7 @@ int disk_lock_take(const char *path, int fd, const struct stat *st, bool readonl
 	};
 
 	/*
-	 * A process that has ended may hold its lock for a moment longer, while the kernel takes
+	 * A process that was killed may hold its lock for a moment longer, while the kernel takes
 	 * its io_uring apart; then nobody is seen to hold it.
 	 */
 	for (unsigned tries = 0; tries <= LOCK_TRIES; tries++) {

@@ -454,6 +454,11 @@ int virtio_blk_new(struct virtio_blk **ret, const struct config_disk *cfg, unsig
 	return 0;
 }
 
+void virtio_blk_finish(struct virtio_blk *b)
+{
+	blk_work_finish(&b->work);
+}
+
 void virtio_blk_free(struct virtio_blk *b)
 {
 	if (!b)

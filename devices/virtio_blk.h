@@ -29,6 +29,14 @@ int virtio_blk_new(struct virtio_blk **ret, const struct config_disk *cfg, unsig
                    struct loop *loop, struct err *e) MUST_CHECK;
 
 /**
+ * virtio_blk_finish() - Forget all requests, and have the kernel let go of the disk's files
+ * @b: Device; no vCPU runs
+ *
+ * Context: the disk's thread, as its last act.
+ */
+void virtio_blk_finish(struct virtio_blk *b);
+
+/**
  * virtio_blk_free() - Close the disk, which unlocks it, and free the device
  * @b: May be NULL; its thread no longer runs
  */

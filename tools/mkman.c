@@ -183,6 +183,8 @@ static int put_head(void)
 	     "and runs until the guest is done.\n"
 	     "There is no daemon and no registry, and no file is left behind: the process is the\n"
 	     "virtual machine, and what can be done to a process can be done to it.\n"
+	     "Once it has ended its disks can be unmounted and locked at once; after SIGKILL the\n"
+	     "kernel may need some milliseconds to let go of them.\n"
 	     ".Pp\n"
 	     "Standard output carries what the guest writes to its console, and nothing else.\n"
 	     "Messages of\n"

@@ -35,17 +35,20 @@ static void *io_main(void *arg)
 	r = loop_run(&t->loop);
 	if (r < 0)
 		log_error("I/O thread: %s", strerror(-r));
+	t->finish(t->arg);
 	return NULL;
 }
 
 int io_thread_start(struct io_thread *t, enum seccomp_role role, enum seccomp_mode filter,
-                    struct err *e)
+                    void (*finish)(void *arg), void *arg, struct err *e)
 {
 	pthread_attr_t attr;
 	int r;
 
 	t->role = role;
 	t->filter = filter;
+	t->finish = finish;
+	t->arg = arg;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);

@@ -16,6 +16,8 @@ struct io_thread {
 	enum seccomp_role role;
 	enum seccomp_mode filter;
 	int refused; /* 0, or the -errno of the filter; valid after @begun */
+	void (*finish)(void *arg);
+	void *arg;
 	bool started;
 };
 
@@ -34,6 +36,8 @@ int io_thread_init(struct io_thread *t, struct err *e) MUST_CHECK;
  * @t:      Initialised
  * @role:   SECCOMP_IO or SECCOMP_IO_SHARED
  * @filter: What becomes of system calls that its table does not list
+ * @finish: Called on the thread when the loop has ended, served or not
+ * @arg:    For @finish
  * @e:      Says why not
  *
  * Returns when the thread has its filter.
@@ -41,7 +45,7 @@ int io_thread_init(struct io_thread *t, struct err *e) MUST_CHECK;
  * Return:  0, or -errno.
  */
 int io_thread_start(struct io_thread *t, enum seccomp_role role, enum seccomp_mode filter,
-                    struct err *e) MUST_CHECK;
+                    void (*finish)(void *arg), void *arg, struct err *e) MUST_CHECK;
 
 /**
  * io_thread_release() - Let it serve its loop
@@ -55,7 +59,7 @@ void io_thread_release(struct io_thread *t);
  * io_thread_stop() - End the loop and join the thread
  * @t: Initialised; started or not; may be called again
  *
- * Blocks until the request in hand is done.
+ * Blocks until the request in hand is done, and finish() has returned.
  * Context: main thread, after the vCPUs have ended.
  */
 void io_thread_stop(struct io_thread *t);

@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/if_tun.h>
+#include <linux/io_uring.h>
 #include <linux/kvm.h>
 #include <linux/vhost.h>
 #include <sched.h>
@@ -171,6 +172,8 @@ static const struct jail_rule vcpu_reset_rules[] = {
 	        RULE(io_uring_enter,                                                               \
 	             .why = "the same, in the disk's ring of restricted operations",               \
 	             RARE("a host may refuse io_uring")),                                          \
+	        IF(io_uring_register, 1, IORING_UNREGISTER_FILES, INT, "IORING_UNREGISTER_FILES",  \
+	           .why = "let go of the disks at the end", RARE("likewise")),                     \
 	        POLICY(SCHED_BATCH, .why = "let a vCPU with much to ask for finish",               \
 	               RARE("its requests come one by one")),                                      \
 	        POLICY(SCHED_OTHER, .why = "as before", RARE("likewise")),                         \

@@ -189,13 +189,19 @@ int machine_create(struct machine *m, const struct config *cfg, struct signals *
 	return r;
 }
 
+static void finish_io(void *arg)
+{
+	slots_finish_io(arg);
+}
+
 int machine_start(struct machine *m, enum seccomp_mode filter, struct err *e)
 {
 	const bool shared = config_n_backends(m->cfg) > 0;
 	int r = slots_start(m, e);
 
 	if (r == 0 && slots_need_io(m->cfg))
-		r = io_thread_start(&m->io, shared ? SECCOMP_IO_SHARED : SECCOMP_IO, filter, e);
+		r = io_thread_start(&m->io, shared ? SECCOMP_IO_SHARED : SECCOMP_IO, filter,
+		                    finish_io, m, e);
 	return r == 0 ? vcpus_start(&m->vcpus, filter, e) : r;
 }
 

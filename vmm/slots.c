@@ -276,6 +276,13 @@ void slots_reset(struct machine *m)
 		virtio_mmio_reset(&m->slot[i].window);
 }
 
+void slots_finish_io(struct machine *m)
+{
+	for (unsigned i = 0; i < m->n_slots; i++)
+		if (m->slot[i].blk)
+			virtio_blk_finish(m->slot[i].blk);
+}
+
 void slots_destroy(struct machine *m)
 {
 	/* The last one may be half-built, in a slot that is not counted. */

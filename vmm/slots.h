@@ -60,6 +60,14 @@ int slots_start(struct machine *m, struct err *e) MUST_CHECK;
 void slots_window_changed(struct machine *m);
 
 /**
+ * slots_finish_io() - Let go of what the host keeps beyond the end of the process
+ * @m: With its devices; no vCPU runs
+ *
+ * Context: the I/O thread, as its last act.
+ */
+void slots_finish_io(struct machine *m);
+
+/**
  * slots_destroy() - Give the devices back
  * @m: Half-built or created; their threads have ended
  */

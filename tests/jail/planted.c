@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/io_uring.h>
 #include <linux/kvm.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -100,6 +101,18 @@ static const struct planted {
 	  FORBIDDEN },
 	{ "io_uring_setup", SYS_io_uring_setup, { 1 }, FORBIDDEN },
 	{ "io_uring_register", SYS_io_uring_register, { 0 }, FORBIDDEN },
+	{ "io_uring_register-files",
+	  SYS_io_uring_register,
+	  { 0, IORING_REGISTER_FILES },
+	  FORBIDDEN },
+	{ "io_uring_register-let-go",
+	  SYS_io_uring_register,
+	  { 0, IORING_UNREGISTER_FILES },
+	  FORBIDDEN },
+	{ "io_uring_register-restrictions",
+	  SYS_io_uring_register,
+	  { 0, IORING_REGISTER_RESTRICTIONS },
+	  FORBIDDEN },
 	{ "bpf", SYS_bpf, { 0 }, FORBIDDEN },
 	{ "keyctl", SYS_keyctl, { 0 }, FORBIDDEN },
 	{ "add_key", SYS_add_key, { 0 }, FORBIDDEN },

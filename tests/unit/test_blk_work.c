@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <linux/virtio_blk.h>
+#include <poll.h>
 #include <string.h>
 
 #define LEN 4096 /* of each request */
@@ -144,6 +145,21 @@ START_TEST(flush_of_what_may_be_lost_asks_nothing_of_the_host)
 }
 END_TEST
 
+/* And not when the kernel finds the time to take the ring apart. */
+START_TEST(finish_closes_what_the_ring_has_open)
+{
+	struct pollfd reader = { .fd = ends[0], .events = POLLIN };
+
+	begin(ends[1], true);
+	ends[1] = -1;
+	blk_work_finish(&work);
+	disk_close(&disk);
+
+	ck_assert_int_eq(poll(&reader, 1, 0), 1);
+	ck_assert_int_eq(reader.revents, POLLHUP);
+}
+END_TEST
+
 /* A ring that some hosts refuse. */
 static bool have_ring(void)
 {
@@ -165,6 +181,8 @@ int main(void)
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, flush_refused_by_the_host_is_an_error, 0, n);
 	tcase_add_loop_test(t, flush_of_what_may_be_lost_asks_nothing_of_the_host, 0, n);
+	if (n > 1)
+		tcase_add_test(t, finish_closes_what_the_ring_has_open);
 	if (n > 1)
 		tcase_add_loop_test(t, ring_is_told_what_was_asked_for, 0, ARRAY_SIZE(told));
 	return run_suite(s);

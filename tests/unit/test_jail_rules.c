@@ -3,6 +3,7 @@
 
 #include "tests/unit/run.h"
 
+#include <linux/io_uring.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -76,7 +77,6 @@ static const int never[] = {
 	/* large parts of the kernel */
 	SYS_bpf,
 	SYS_io_uring_setup,
-	SYS_io_uring_register,
 	SYS_userfaultfd,
 	SYS_perf_event_open,
 	/* memory and descriptors */
@@ -87,9 +87,16 @@ static const int never[] = {
 };
 
 /* And these only with arguments. */
-static const int matched[] = { SYS_ioctl,   SYS_futex,        SYS_mmap,
-	                       SYS_madvise, SYS_tgkill,       SYS_sendto,
-	                       SYS_poll,    SYS_rt_sigaction, SYS_sched_setscheduler };
+static const int matched[] = { SYS_ioctl,
+	                       SYS_futex,
+	                       SYS_mmap,
+	                       SYS_madvise,
+	                       SYS_tgkill,
+	                       SYS_sendto,
+	                       SYS_poll,
+	                       SYS_rt_sigaction,
+	                       SYS_sched_setscheduler,
+	                       SYS_io_uring_register };
 
 static unsigned count(int nr, bool bare)
 {
@@ -151,6 +158,21 @@ START_TEST(rules_change_the_policy_of_the_calling_thread_only)
 }
 END_TEST
 
+/* What a ring may do is settled before there is a filter. */
+START_TEST(rules_add_nothing_to_a_ring)
+{
+	table = &jail_rules[_i];
+	for (unsigned i = 0; i < table->n; i++) {
+		const struct jail_rule *r = &table->rule[i];
+
+		ck_assert_msg(r->nr != SYS_io_uring_register ||
+		                      (r->match[0].arg == 1 && r->match[0].mask == 0xffffffff &&
+		                       r->match[0].value == IORING_UNREGISTER_FILES),
+		              "%s registers something", table->thread);
+	}
+}
+END_TEST
+
 /* What a socket is sent cannot be filtered: neither its address nor the descriptors with it. */
 START_TEST(rules_of_the_io_thread_have_no_socket)
 {
@@ -201,6 +223,7 @@ int main(void)
 	tcase_add_loop_test(t, rules_match_arguments_where_they_decide, 0, SECCOMP_N_ROLES);
 	tcase_add_loop_test(t, rules_change_the_policy_of_the_calling_thread_only, 0,
 	                    SECCOMP_N_ROLES);
+	tcase_add_loop_test(t, rules_add_nothing_to_a_ring, 0, SECCOMP_N_ROLES);
 	tcase_add_test(t, rules_of_the_io_thread_have_no_socket);
 	tcase_add_loop_test(t, rules_keep_the_promised_number_of_calls, 0, SECCOMP_N_ROLES);
 	tcase_add_loop_test(t, rules_give_a_reason_for_each_row, 0, SECCOMP_N_ROLES);
