@@ -43,13 +43,13 @@ int blk_ring_open(struct blk_ring *r, const int *fd, unsigned n) MUST_CHECK;
  * Where it is left to the end of the process, the kernel does it some time after that: until then
  * an image is locked, and its file system cannot be unmounted. Nothing can be queued any more.
  *
- * Context: the disk's thread, or set-up; blocks, on kernels before 6.4 for some milliseconds.
+ * Context: the disk's thread, or set-up; blocks, on Linux 6.1 for some milliseconds.
  */
 void blk_ring_let_go(struct blk_ring *r);
 
 /**
  * blk_ring_close() - Give it back
- * @r: Zeroed, or open with nothing in flight; blk_ring_let_go() has been called
+ * @r: Zeroed, or open with nothing in flight
  */
 void blk_ring_close(struct blk_ring *r);
 

@@ -549,8 +549,6 @@ int blk_work_init(struct blk_work *w, struct loop *loop, struct err *e)
 
 void blk_work_finish(struct blk_work *w)
 {
-	if (w->ring.let_go)
-		return;
 	blk_work_drain(w);
 	blk_ring_let_go(&w->ring);
 }
@@ -559,7 +557,7 @@ void blk_work_fini(struct blk_work *w)
 {
 	if (w->loop)
 		loop_del(w->loop, &w->results);
-	/* A main thread with a filter may not enter a ring, but then the disk's has done this. */
+	/* The main thread may not enter a ring: the disk's has left nothing to do. */
 	blk_work_finish(w);
 	blk_ring_close(&w->ring);
 	blk_req_pool_fini(&w->pool);
